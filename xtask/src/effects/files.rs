@@ -1,0 +1,211 @@
+//! Files and folders. Whole files are written to a temporary neighbour, synced and renamed: a reader sees old or new, never half.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::crash;
+use crate::kernel::{Context as _, Digest, Hasher, Result};
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).context(|| format!("read {}", path.display()))
+}
+
+/// Reads a whole UTF-8 file.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).context(|| format!("read {}", path.display()))
+}
+
+/// Reads a whole UTF-8 file, if there is one.
+pub fn read_text_if_there(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context(|| format!("read {}", path.display())),
+    }
+}
+
+/// Opens for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).context(|| format!("open {}", path.display()))
+}
+
+/// Creates a file that must not exist yet.
+pub fn create_new(path: &Path) -> Result<File> {
+    let file = File::create_new(path).context(|| format!("create {}", path.display()))?;
+    crash::point("create");
+    Ok(file)
+}
+
+/// Size and digest of a file, read in blocks.
+pub fn digest(path: &Path) -> Result<(u64, Digest)> {
+    let mut reader = Hasher::new(open(path)?);
+    io::copy(&mut reader, &mut io::sink()).context(|| format!("read {}", path.display()))?;
+    let (_, size, digest) = reader.finish();
+    Ok((size, digest))
+}
+
+/// Whether something is there (a broken link counts).
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Replaces a file atomically and durably; makes its folder where it is missing.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = parent(path);
+    create_dir(folder)?;
+    let context = || format!("write {}", path.display());
+    let mut temporary = tempfile::Builder::new().prefix(".xtask-").tempfile_in(folder).context(context)?;
+    temporary.write_all(bytes).context(context)?;
+    keep_mode(path, temporary.as_file())?;
+    temporary.as_file().sync_all().context(context)?;
+    crash::point("write temporary");
+    temporary.persist(path).context(context)?;
+    sync_dir(folder)?;
+    crash::point("write");
+    Ok(())
+}
+
+/// A replaced file keeps its mode; a new one gets what the umask leaves of 0644.
+#[cfg(unix)]
+fn keep_mode(path: &Path, temporary: &File) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = match path.metadata() {
+        Ok(old) => old.permissions().mode(),
+        Err(_) => 0o644,
+    };
+    temporary.set_permissions(fs::Permissions::from_mode(mode & 0o7777)).context(|| format!("set the mode of {}", path.display()))
+}
+
+#[cfg(not(unix))]
+fn keep_mode(_: &Path, _: &File) -> Result<()> {
+    Ok(())
+}
+
+/// Appends a line and syncs it.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let context = || format!("append to {}", path.display());
+    create_dir(parent(path))?;
+    let mut file = fs::OpenOptions::new().create(true).append(true).open(path).context(context)?;
+    file.write_all(format!("{line}\n").as_bytes()).context(context)?;
+    file.sync_all().context(context)?;
+    crash::point("append");
+    Ok(())
+}
+
+/// Makes a folder and those above it.
+pub fn create_dir(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).context(|| format!("create the folder {}", path.display()))?;
+    crash::point("create folder");
+    Ok(())
+}
+
+/// Copies a file's bytes durably, hashing on the way.
+pub fn copy(from: &Path, to: &Path) -> Result<(u64, Digest)> {
+    let context = || format!("copy {} to {}", from.display(), to.display());
+    let mut reader = Hasher::new(open(from)?);
+    let mut file = File::create(to).context(context)?;
+    io::copy(&mut reader, &mut file).context(context)?;
+    file.sync_all().context(context)?;
+    crash::point("copy");
+    let (_, size, digest) = reader.finish();
+    Ok((size, digest))
+}
+
+/// Renames within one file system and syncs the folder.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).context(|| format!("rename {} to {}", from.display(), to.display()))?;
+    sync_dir(parent(to))?;
+    crash::point("rename");
+    Ok(())
+}
+
+/// Removes a file; one that is gone already is fine.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context(|| format!("remove {}", path.display())),
+        _ => {
+            crash::point("remove file");
+            Ok(())
+        }
+    }
+}
+
+/// Removes a folder with all that is in it; one that is gone already is fine.
+pub fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).context(|| format!("remove the folder {}", path.display())),
+        _ => {
+            crash::point("remove folder");
+            Ok(())
+        }
+    }
+}
+
+/// The names in a folder, sorted by bytes; a folder that isn't there is empty.
+pub fn list(path: &Path) -> Result<Vec<String>> {
+    let context = || format!("list {}", path.display());
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.context(context)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.context(context)?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Every regular file and link below a folder, as sorted relative paths with `/`; links are not followed.
+pub fn walk(root: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(folder) = open.pop() {
+        for name in list(&root.join(&folder))? {
+            let path = folder.join(name);
+            let kind = root.join(&path).symlink_metadata().context(|| format!("look at {}", path.display()))?;
+            if kind.is_dir() {
+                open.push(path);
+            } else {
+                found.push(slashes(&path));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A relative path with `/` on every system.
+pub fn slashes(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Makes a rename or a new name durable. Windows has no such call and needs none.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    if cfg!(unix) {
+        File::open(path).and_then(|folder| folder.sync_all()).context(|| format!("sync the folder {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The folder that holds a path; `.` for a bare name.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Everything on standard input.
+pub fn read_stdin() -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes).context(|| "read standard input".into())?;
+    Ok(bytes)
+}

@@ -1,0 +1,202 @@
+//! Git, as the command: it knows every repository format, and the user's own set-up works. Paths come back NUL-separated, never quoted.
+
+use std::path::{Path, PathBuf};
+
+use super::process::{Captured, Program};
+use crate::kernel::{Context as _, Error, Result};
+
+/// A repository, by its work tree.
+#[derive(Clone, Debug)]
+pub struct Git {
+    root: PathBuf,
+}
+
+/// A file in a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeEntry {
+    /// `100644`, `100755`, `120000` (link), `160000` (submodule).
+    pub mode: u32,
+    /// Object id.
+    pub object: String,
+    /// Relative to the root, with `/`.
+    pub path: String,
+}
+
+/// A tag that points at a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagRef {
+    /// `v1.4.2`
+    pub name: String,
+    /// The commit, after peeling an annotated tag.
+    pub commit: String,
+    /// Whether it is a tag object of its own.
+    pub annotated: bool,
+}
+
+impl Git {
+    /// The repository that holds `folder`.
+    pub fn discover(folder: &Path) -> Result<Self> {
+        let captured = program(folder).args(["rev-parse", "--show-toplevel"]).capture()?;
+        if captured.status.success() {
+            return Ok(Self { root: PathBuf::from(captured.text()) });
+        }
+        let error = captured.error_text();
+        if error.contains("dubious ownership") {
+            return Err(Error::usage("git doesn't trust this folder: it belongs to another user")
+                .caused_by(error)
+                .hint(format!("if you trust it: git config --global --add safe.directory {}", folder.display())));
+        }
+        Err(Error::usage(format!("{} is not in a git repository", folder.display())).caused_by(error).hint("run it inside a clone, or `git init` first"))
+    }
+
+    /// A repository whose work tree is known.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The top of the work tree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `git` in this repository, deaf to the user's environment where that changes what it prints.
+    pub fn program(&self) -> Program {
+        program(&self.root)
+    }
+
+    fn read(&self, args: &[&str]) -> Result<String> {
+        self.program().args(args).read()
+    }
+
+    fn capture(&self, args: &[&str]) -> Result<Captured> {
+        self.program().args(args).capture()
+    }
+
+    /// The commit that a name points at; `None` where there is no such thing.
+    pub fn commit(&self, name: &str) -> Result<Option<String>> {
+        let captured = self.capture(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")])?;
+        Ok(captured.status.success().then(|| captured.text()))
+    }
+
+    /// The branch at HEAD; `None` when detached.
+    pub fn branch(&self) -> Result<Option<String>> {
+        let captured = self.capture(&["symbolic-ref", "--short", "--quiet", "HEAD"])?;
+        Ok(captured.status.success().then(|| captured.text()))
+    }
+
+    /// Whether history was cut off by a shallow clone.
+    pub fn is_shallow(&self) -> Result<bool> {
+        Ok(self.read(&["rev-parse", "--is-shallow-repository"])? == "true")
+    }
+
+    /// A commit's committer time, in Unix seconds.
+    pub fn commit_time(&self, commit: &str) -> Result<i64> {
+        let text = self.read(&["show", "--no-patch", "--no-show-signature", "--format=%ct", commit])?;
+        text.parse().context(|| format!("read the time of commit {commit}: `{text}`"))
+    }
+
+    /// How many commits lead to this one.
+    pub fn count(&self, commit: &str) -> Result<u64> {
+        let text = self.read(&["rev-list", "--count", commit])?;
+        text.parse().context(|| format!("count the commits up to {commit}: `{text}`"))
+    }
+
+    /// All tags with the commits they lead to; tags of trees or blobs are left out.
+    pub fn tags(&self) -> Result<Vec<TagRef>> {
+        const FORMAT: &str = "--format=%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)";
+        let text = self.read(&["for-each-ref", FORMAT, "refs/tags"])?;
+        Ok(text.lines().filter_map(read_tag).collect())
+    }
+
+    /// Whether a branch of that name exists here or on a remote that was fetched.
+    pub fn has_branch(&self, name: &str) -> Result<bool> {
+        let text = self.read(&["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"])?;
+        let local = format!("refs/heads/{name}");
+        Ok(text
+            .lines()
+            .any(|full| full == local || full.strip_prefix("refs/remotes/").and_then(|rest| rest.split_once('/')).is_some_and(|(_, branch)| branch == name)))
+    }
+
+    /// Paths that differ from HEAD or are untracked and not ignored.
+    pub fn dirty(&self) -> Result<Vec<String>> {
+        let captured = self.capture(&["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])?;
+        if !captured.status.success() {
+            return Err(Error::unexpected("ask git for the state of the work tree").caused_by(captured.error_text()));
+        }
+        let text = String::from_utf8_lossy(&captured.stdout).into_owned();
+        Ok(text.split('\0').filter_map(|line| line.get(3..)).map(str::to_owned).collect())
+    }
+
+    /// Every file of a commit, in git's order (by bytes).
+    pub fn tree(&self, commit: &str) -> Result<Vec<TreeEntry>> {
+        let captured = self.capture(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        if !captured.status.success() {
+            return Err(Error::unexpected(format!("list the files of commit {commit}")).caused_by(captured.error_text()));
+        }
+        let text = String::from_utf8(captured.stdout).context(|| format!("a file name in commit {commit} is not UTF-8"))?;
+        Ok(text.split('\0').filter_map(read_entry).collect())
+    }
+
+    /// A file's bytes as the commit holds them; `None` where it holds no such file.
+    pub fn file(&self, commit: &str, path: &str) -> Result<Option<Vec<u8>>> {
+        let captured = self.capture(&["cat-file", "blob", &format!("{commit}:{path}")])?;
+        Ok(captured.status.success().then_some(captured.stdout))
+    }
+
+    /// The address of a remote.
+    pub fn remote(&self, name: &str) -> Result<Option<String>> {
+        let captured = self.capture(&["remote", "get-url", name])?;
+        Ok(captured.status.success().then(|| captured.text()))
+    }
+
+    /// Which of these paths git ignores.
+    pub fn ignored(&self, paths: &[String]) -> Result<Vec<String>> {
+        let input = paths.iter().flat_map(|path| path.bytes().chain([0])).collect::<Vec<_>>();
+        let captured = self.program().args(["check-ignore", "-z", "--stdin"]).stdin(input).capture()?;
+        let text = String::from_utf8_lossy(&captured.stdout).into_owned();
+        Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// A clone of one commit with nothing of this work tree in it; line endings stay as the commit has them.
+    pub fn checkout_to(&self, commit: &str, folder: &Path) -> Result<()> {
+        let source = self.root.to_string_lossy();
+        let target = folder.to_string_lossy();
+        self.read(&["clone", "--quiet", "--no-checkout", "--local", "-c", "core.autocrlf=false", "-c", "core.eol=lf", "--", &source, &target])
+            .context(|| format!("clone the repository into {target}"))?;
+        Self::at(folder).switch_to(commit)
+    }
+
+    /// Makes a clone's work tree exactly this commit. Files that git ignores stay, so that a build there starts warm.
+    pub fn switch_to(&self, commit: &str) -> Result<()> {
+        self.read(&["checkout", "--quiet", "--force", "--detach", commit])?;
+        self.read(&["clean", "--quiet", "-ffd"])?;
+        Ok(())
+    }
+}
+
+fn program(folder: &Path) -> Program {
+    // A hook or an outer git may have pointed these at another repository.
+    const FOREIGN: [&str; 5] = ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"];
+    let git = Program::new("git").folder(folder).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
+    FOREIGN.iter().fold(git, Program::unset).args(["-c", "core.quotePath=false", "-c", "log.showSignature=false"])
+}
+
+fn read_tag(line: &str) -> Option<TagRef> {
+    let mut fields = line.split('\0');
+    let mut next = || fields.next();
+    let (name, kind, object, peeled_kind, peeled) = (next()?, next()?, next()?, next()?, next()?);
+    let (commit, annotated) = match (kind, peeled_kind) {
+        ("commit", _) => (object, false),
+        ("tag", "commit") => (peeled, true),
+        _ => return None,
+    };
+    Some(TagRef { name: name.into(), commit: commit.into(), annotated })
+}
+
+fn read_entry(line: &str) -> Option<TreeEntry> {
+    let (meta, path) = line.split_once('\t')?;
+    let mut fields = meta.split(' ');
+    let mode = u32::from_str_radix(fields.next()?, 8).ok()?;
+    let object = fields.nth(1)?;
+    Some(TreeEntry { mode, object: object.into(), path: path.into() })
+}

@@ -1,0 +1,90 @@
+//! One run at a time. The kernel holds the lock, so a killed run leaves none behind; the file says who holds it, since when, doing what.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::{clock, files};
+use crate::kernel::{Context as _, Error, Kind, Result};
+
+/// A held lock; dropping it, or dying, lets it go.
+pub struct Lock {
+    _file: File,
+}
+
+/// Takes the lock at `path` or says who holds it ([`Kind::Locked`], exit 8).
+pub fn acquire(path: &Path, what: &str) -> Result<Lock> {
+    files::create_dir(files::parent(path))?;
+    let context = || format!("open the lock {}", path.display());
+    let mut file = File::options().create(true).read(true).write(true).truncate(false).open(path).context(context)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(held(&mut file, path)),
+        Err(TryLockError::Error(error)) => return Err(error).context(|| format!("lock {}", path.display())),
+    }
+    let holder = format!("{} (process {}) since {}: {what}", who(), std::process::id(), clock::stamp(clock::now()));
+    file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).context(|| format!("write the lock {}", path.display()))?;
+    Ok(Lock { _file: file })
+}
+
+fn held(file: &mut File, path: &Path) -> Error {
+    let mut holder = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut holder));
+    let holder = if read.is_ok() && !holder.is_empty() { holder } else { "another run".into() };
+    Error::new(Kind::Locked, format!("locked by {holder}"))
+        .hint("wait until it has ended, then give the same command again")
+        .hint(format!("the lock is {}; it goes with the process that holds it", path.display()))
+}
+
+/// Whether somebody holds the lock now, and who.
+pub fn holder(path: &Path) -> Option<String> {
+    let mut file = File::options().read(true).write(true).open(path).ok()?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Some(held(&mut file, path).to_string()),
+        _ => None,
+    }
+}
+
+/// The user and host, for the ledger and for whoever waits: `ann@build-7`.
+pub fn who() -> String {
+    let variable = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let user = variable(&["GITHUB_ACTOR", "USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "somebody".into());
+    let host = variable(&["RUNNER_NAME", "HOSTNAME", "COMPUTERNAME"]).or_else(host_name).unwrap_or_else(|| "this machine".into());
+    format!("{user}@{host}")
+}
+
+#[cfg(unix)]
+fn host_name() -> Option<String> {
+    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+#[cfg(not(unix))]
+fn host_name() -> Option<String> {
+    None
+}
+
+/// Where this repository's locks lie.
+pub fn path(state: &Path, name: &str) -> PathBuf {
+    state.join("locks").join(format!("{name}.lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_learns_who_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = path(folder.path(), "release");
+        let first = acquire(&at, "release v1.0.0").unwrap();
+        let refused = acquire(&at, "release v1.0.1").err().unwrap();
+        assert_eq!(refused.kind(), Kind::Locked);
+        assert!(refused.to_string().contains("release v1.0.0"), "{refused}");
+        assert!(holder(&at).is_some());
+        drop(first);
+        assert!(holder(&at).is_none());
+        acquire(&at, "release v1.0.1").unwrap();
+    }
+}

@@ -1,0 +1,11 @@
+//! The only rooms that touch the world: processes, files, clock, network, locks. Everything above decides; this acts.
+//!
+//! Each effect that changes something ends with [`crash::point`], so that a test can kill the program right after it.
+
+pub mod clock;
+pub mod crash;
+pub mod files;
+pub mod git;
+pub mod lock;
+pub mod network;
+pub mod process;

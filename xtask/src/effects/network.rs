@@ -1,0 +1,45 @@
+//! HTTP. One client for all: our User-Agent, connect and stall time-outs, no total time-out (a large asset on a slow line is no error).
+
+use std::time::Duration;
+
+use crate::kernel::{Context as _, Result};
+
+/// GitHub refuses requests without one.
+pub const USER_AGENT: &str = concat!("xtask/", env!("CARGO_PKG_VERSION"));
+
+/// Settings of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// To get a connection.
+    pub connect: Duration,
+    /// Without a byte moving.
+    pub stall: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(20), stall: Duration::from_secs(60) }
+    }
+}
+
+/// Picks the TLS provider, once. Anything that speaks TLS calls this first.
+pub fn prepare_tls() {
+    // Fails only where a provider is there already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client; redirects are followed, and credentials don't follow to another host.
+pub fn client(timeouts: Timeouts) -> Result<reqwest::Client> {
+    prepare_tls();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.stall)
+        .build()
+        .context(|| "set up the HTTP client".into())
+}
+
+/// The runtime on which requests run.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context(|| "start the network runtime".into())
+}

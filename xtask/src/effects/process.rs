@@ -1,0 +1,278 @@
+//! Child processes. The one place that starts programs: captured, streamed line by line, or handed the terminal.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io::{BufRead as _, BufReader, Read, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+};
+
+use super::crash;
+use crate::kernel::{Context as _, Error, Event, Events, Kind, Result};
+
+/// A program to run. Build it up, then choose how to run it.
+#[derive(Clone, Debug)]
+pub struct Program {
+    name: OsString,
+    args: Vec<OsString>,
+    folder: Option<PathBuf>,
+    clear: bool,
+    env: Vec<(OsString, Option<OsString>)>,
+    stdin: Option<Vec<u8>>,
+}
+
+/// What a captured program left.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// Exit status.
+    pub status: ExitStatus,
+    /// Standard output, byte for byte.
+    pub stdout: Vec<u8>,
+    /// Standard error, byte for byte.
+    pub stderr: Vec<u8>,
+}
+
+impl Captured {
+    /// Standard output as text, without the last line end.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end_matches(['\n', '\r']).to_owned()
+    }
+
+    /// Standard error as text, trimmed.
+    pub fn error_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+}
+
+impl Program {
+    /// A program by name (looked up in PATH) or path.
+    pub fn new(name: impl AsRef<OsStr>) -> Self {
+        Self { name: name.as_ref().into(), args: Vec::new(), folder: None, clear: false, env: Vec::new(), stdin: None }
+    }
+
+    /// A line for the system's shell.
+    pub fn shell(line: &str) -> Self {
+        if cfg!(windows) { Self::new("cmd").args(["/C", line]) } else { Self::new("sh").args(["-c", line]) }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().into()));
+        self
+    }
+
+    /// The folder to run in.
+    #[must_use]
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Starts from an empty environment instead of this process's.
+    #[must_use]
+    pub fn clear_env(mut self) -> Self {
+        self.clear = true;
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().into(), Some(value.as_ref().into())));
+        self
+    }
+
+    /// Takes a variable out.
+    #[must_use]
+    pub fn unset(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().into(), None));
+        self
+    }
+
+    /// Feeds bytes to its standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// `git rev-parse HEAD`: for messages; never holds the environment.
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.name).chain(&self.args).map(|word| quoted(&word.to_string_lossy()));
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Runs it and keeps what it prints, whatever its exit status.
+    pub fn capture(&self) -> Result<Captured> {
+        let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        let input = self.feed(&mut child);
+        let output = child.wait_with_output().context(|| format!("run `{}`", self.line()))?;
+        drop(input);
+        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        tracing::debug!(line = self.line(), status = %output.status, "ran");
+        Ok(Captured { status: output.status, stdout: output.stdout, stderr: output.stderr })
+    }
+
+    /// Runs it; an exit status other than 0 is an error that shows the end of what it printed.
+    pub fn read(&self) -> Result<String> {
+        let captured = self.capture()?;
+        if captured.status.success() { Ok(captured.text()) } else { Err(self.failed(captured.status, &captured.error_text())) }
+    }
+
+    /// Runs it, passing each line that it prints on as an event; an exit status other than 0 is an error.
+    pub fn stream(&self, events: &Events) -> Result<()> {
+        let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        let input = self.feed(&mut child);
+        let from = Path::new(&self.name).file_name().unwrap_or(&self.name).to_string_lossy().into_owned();
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let last = std::thread::scope(|scope| {
+            let outs = scope.spawn(|| out.map(|pipe| pass_on(pipe, &from, events)));
+            let errs = scope.spawn(|| err.map(|pipe| pass_on(pipe, &from, events)));
+            let (outs, errs) = (outs.join().ok().flatten(), errs.join().ok().flatten());
+            errs.filter(|text| !text.is_empty()).or(outs).unwrap_or_default()
+        });
+        let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
+        drop(input);
+        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        if status.success() { Ok(()) } else { Err(self.failed(status, &last)) }
+    }
+
+    /// Hands it the terminal and waits.
+    pub fn interactive(&self) -> Result<ExitStatus> {
+        let mut child = self.start(Stdio::inherit(), Stdio::inherit())?;
+        let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
+        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        Ok(status)
+    }
+
+    /// Starts it with its standard output as a pipe, for streams that don't fit in memory. Its standard error is captured by the caller.
+    pub fn spawn(&self) -> Result<std::process::Child> {
+        self.start(Stdio::piped(), Stdio::piped())
+    }
+
+    fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<std::process::Child> {
+        let interactive = self.stdin.is_none();
+        let mut command = self.command();
+        command.stdin(if interactive { Stdio::null() } else { Stdio::piped() }).stdout(stdout).stderr(stderr);
+        command.spawn().map_err(|error| self.not_started(error))
+    }
+
+    fn not_started(&self, error: std::io::Error) -> Error {
+        let name = self.name.to_string_lossy();
+        if error.kind() == std::io::ErrorKind::NotFound && self.folder.as_ref().is_none_or(|folder| folder.is_dir()) {
+            return Error::new(Kind::Unexpected, format!("the program `{name}` was not found")).hint(format!("install `{name}`, or put it on the PATH"));
+        }
+        Error::unexpected(format!("start `{}`", self.line())).caused_by(error)
+    }
+
+    fn feed(&self, child: &mut std::process::Child) -> Option<std::thread::JoinHandle<()>> {
+        let (bytes, mut pipe) = (self.stdin.clone()?, child.stdin.take()?);
+        // A program may stop reading early: that is its business, and its exit status tells.
+        Some(std::thread::spawn(move || drop(pipe.write_all(&bytes))))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the room that starts programs")]
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.name);
+        command.args(&self.args);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        if self.clear {
+            command.env_clear();
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+
+    fn failed(&self, status: ExitStatus, output: &str) -> Error {
+        let lines: Vec<_> = output.lines().collect();
+        let end = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
+        let error = Error::unexpected(format!("`{}` failed ({status})", self.line()));
+        if end.is_empty() { error } else { error.caused_by(end) }
+    }
+}
+
+fn pass_on(pipe: impl Read, from: &str, events: &Events) -> String {
+    const KEPT: usize = 40;
+    let mut last = std::collections::VecDeque::new();
+    for line in BufReader::new(pipe).split(b'\n').map_while(std::io::Result::ok) {
+        let line = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
+        events.emit(Event::Output { from: from.into(), line: line.clone() });
+        last.push_back(line);
+        if last.len() > KEPT {
+            last.pop_front();
+        }
+    }
+    Vec::from(last).join("\n")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,^{}".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Splits a line into words as a shell would, for programs that are started without one.
+pub fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), c) => word.get_or_insert_default().push(c),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// Where a program lies, if it is on the PATH.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd", ".bat", ""] } else { &[""] };
+    std::env::split_paths(&path)
+        .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{name}{ending}"))))
+        .find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_respect_quotes() {
+        assert_eq!(words("pass show 'my key' \"\" a\"b c\"d"), ["pass", "show", "my key", "", "ab cd"]);
+    }
+
+    #[test]
+    fn a_failure_shows_what_it_printed() {
+        let error = Program::shell("echo out; echo no such thing >&2; exit 3").read().unwrap_err();
+        assert!(error.chain().contains("no such thing"), "{}", error.chain());
+    }
+
+    #[test]
+    fn a_missing_program_says_so() {
+        let error = Program::new("surely-not-there").read().unwrap_err();
+        assert!(error.to_string().contains("surely-not-there") && !error.hints().is_empty());
+    }
+}

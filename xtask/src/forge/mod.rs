@@ -1,0 +1,57 @@
+//! Where releases live. One trait; a directory and GitHub behind it, held by the same conformance suite.
+//!
+//! A forge never shows half a release: everything is put into a draft, compared by digest, and then published in one step.
+
+mod model;
+
+pub use model::{Asset, Draft, Edit, Fetched, Intent, Limits, Release, Survey, Upload};
+
+use std::path::Path;
+
+use crate::kernel::{Events, Finding, Result};
+
+/// A place that holds releases.
+pub trait Forge: Send + Sync {
+    /// `directory` or `github`.
+    fn kind(&self) -> &'static str;
+
+    /// Where it is, for a person: a path or an address.
+    fn place(&self) -> String;
+
+    /// What a release there may hold at the most.
+    fn limits(&self) -> Limits;
+
+    /// Everything it holds that these credentials may see, drafts included: all pages.
+    fn survey(&self) -> Result<Survey>;
+
+    /// What stands in the way of publishing, as far as can be seen before anything is built or sent.
+    fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>>;
+
+    /// The draft for that tag: adopted where one is there (the last run was killed), else made. More than one is an error.
+    fn open_draft(&self, draft: &Draft, survey: &Survey) -> Result<Release>;
+
+    /// Makes the draft's assets exactly these: what is there with the same digest is kept, what differs is replaced, what is extra is
+    /// removed. Returns the assets as the forge tells them; a digest that differs from ours is a mismatch.
+    fn upload(&self, draft: &Release, uploads: &[Upload], events: &Events) -> Result<Vec<Asset>>;
+
+    /// Publishes a complete draft in one step; `latest` says whether it is offered as the newest.
+    fn publish(&self, draft: &Release, latest: bool) -> Result<Release>;
+
+    /// A published release as the public sees it: without credentials wherever the place is public.
+    fn published(&self, tag: &str) -> Result<Option<Release>>;
+
+    /// The tag that is offered as latest now.
+    fn latest(&self) -> Result<Option<String>>;
+
+    /// Offers this release as latest.
+    fn elect(&self, release: &Release) -> Result<()>;
+
+    /// Changes what may change after publishing.
+    fn edit(&self, release: &Release, edit: &Edit) -> Result<Release>;
+
+    /// Downloads assets into a folder through the public address, side by side; sizes and digests are of the bytes that came.
+    fn fetch(&self, release: &Release, assets: &[Asset], folder: &Path, events: &Events) -> Result<Vec<Fetched>>;
+
+    /// Removes a release or a draft. The tag stays: this tool never moves or deletes tags.
+    fn remove(&self, release: &Release) -> Result<()>;
+}

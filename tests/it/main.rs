@@ -1,1 +1,3 @@
+//! One test program: hermetic runs of the real binary, against real repositories and real servers on loopback.
 
+mod support;

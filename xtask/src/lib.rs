@@ -1,2 +1,7 @@
+//! Releases that can be taken back, data that can be brought back.
+pub mod archive;
+pub mod forge;
+pub mod kernel;
+
 mod effects;
-mod kernel;
+mod versions;

@@ -83,7 +83,7 @@ pub struct Intent {
     pub commit: String,
     /// What the tag's name points at here: the commit, or the tag object of an annotated tag. None for a snapshot, which has no tag.
     pub tag_object: Option<String>,
-    /// Whether commits touch `.github/workflows` since the default branch (GitHub asks more rights for those).
+    /// Published as a prerelease: never offered as latest.
     pub prerelease: bool,
     /// The names that will be uploaded, where they are known beforehand.
     pub names: Vec<String>,

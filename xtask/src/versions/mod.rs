@@ -1,0 +1,1 @@
+//! Where a version is written, and whether all places agree.

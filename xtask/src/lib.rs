@@ -3,5 +3,6 @@ pub mod archive;
 pub mod forge;
 pub mod kernel;
 
+mod config;
 mod effects;
 mod versions;

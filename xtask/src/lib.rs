@@ -3,6 +3,11 @@ pub mod archive;
 pub mod forge;
 pub mod kernel;
 
+mod cli;
 mod config;
 mod effects;
+mod ledger;
+mod report;
 mod versions;
+
+pub use cli::main;

@@ -1,9 +1,11 @@
 //! `xtask.toml`: text → raw (as written) → [`Config`] (valid). Pure; a problem is a finding with key, line and remedy.
 
 mod keys;
+mod project;
 mod raw;
 mod valid;
 
+pub use project::Project;
 pub use raw::*;
 pub use valid::{Artifact, Build, Config, Repository};
 

@@ -1,0 +1,67 @@
+//! The command line: one declaration ([`args`]), then one short file a command. A command resolves, checks, acts, answers.
+
+pub(crate) mod args;
+mod session;
+
+pub(crate) use session::Session;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{
+    kernel::{Error, Kind, Result},
+    report::{Answer, Reporter, Style},
+};
+use args::{Cli, Command};
+
+/// Parses the command line, runs the command, reports, and says how the process ends.
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let style = Style::detect(cli.global.json, cli.global.quiet, cli.global.verbose > 0, cli.global.color);
+    session::start_tracing(cli.global.verbose);
+    let session = Session::new(cli.global, Reporter::new(style));
+    session.catch_interrupts(cli.command.name());
+    let outcome = run(&session, &cli.command);
+    let code = match &outcome {
+        Ok(answer) => answer.kind.map_or(0, Kind::exit_code),
+        Err(error) => error.kind().exit_code(),
+    };
+    match outcome {
+        Ok(answer) => session.reporter.answer(cli.command.name(), &answer),
+        Err(error) => session.reporter.error(cli.command.name(), &error),
+    }
+    ExitCode::from(code)
+}
+
+fn run(session: &Session, command: &Command) -> Result<Answer> {
+    match command {
+        Command::Schema => Ok(schema()),
+    }
+}
+
+/// Wrong use is reported like every other failure, so that `--json` holds then too.
+fn parse() -> Result<Cli, ExitCode> {
+    let matches = Cli::command().try_get_matches();
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        if !error.use_stderr() || !std::env::args().any(|arg| arg == "--json") {
+            // Help, a version or a usage message that can't be printed has no other place to go.
+            let _ = error.print();
+        } else {
+            let style = Style::detect(true, false, false, crate::report::Colour::Auto);
+            let text = error.render().to_string();
+            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            Reporter::new(style).error("xtask", &Error::usage(message).hint("see `xtask --help`"));
+        }
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
+}
+
+fn schema() -> Answer {
+    let schema = crate::config::schema();
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    Answer::new(&schema, crate::report::View::Text(text))
+}

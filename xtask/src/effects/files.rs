@@ -48,6 +48,11 @@ pub fn digest(path: &Path) -> Result<(u64, Digest)> {
     Ok((size, digest))
 }
 
+/// Size in bytes.
+pub fn size(path: &Path) -> Result<u64> {
+    path.metadata().map(|meta| meta.len()).context(|| format!("look at {}", path.display()))
+}
+
 /// Whether something is there (a broken link counts).
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()

@@ -2,8 +2,10 @@
 //!
 //! A forge never shows half a release: everything is put into a draft, compared by digest, and then published in one step.
 
+mod directory;
 mod model;
 
+pub use directory::Directory;
 pub use model::{Asset, Draft, Edit, Fetched, Intent, Limits, Release, Survey, Upload};
 
 use std::path::Path;

@@ -74,6 +74,39 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// A large file on its way: written beside its place, put there by [`Self::commit`], gone when dropped before.
+pub struct Replacement {
+    temporary: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Replacement {
+    /// Begins; makes the folder where it is missing.
+    pub fn create(path: &Path) -> Result<Self> {
+        let folder = parent(path);
+        create_dir(folder)?;
+        let temporary = tempfile::Builder::new().prefix(".xtask-").tempfile_in(folder).context(|| format!("write in {}", folder.display()))?;
+        Ok(Self { temporary, path: path.to_owned() })
+    }
+
+    /// Where its bytes go.
+    pub fn writer(&mut self) -> &mut File {
+        self.temporary.as_file_mut()
+    }
+
+    /// Synced, then renamed: atomic and durable.
+    pub fn commit(self) -> Result<()> {
+        let context = || format!("write {}", self.path.display());
+        keep_mode(&self.path, self.temporary.as_file())?;
+        self.temporary.as_file().sync_all().context(context)?;
+        crash::point("write temporary");
+        self.temporary.persist(&self.path).context(context)?;
+        sync_dir(parent(&self.path))?;
+        crash::point("write");
+        Ok(())
+    }
+}
+
 /// A replaced file keeps its mode; a new one gets what the umask leaves of 0644.
 #[cfg(unix)]
 fn keep_mode(path: &Path, temporary: &File) -> Result<()> {

@@ -1,0 +1,70 @@
+//! Packs entries into an archive: temporary neighbour, digest while it is written, sync, rename. An error leaves nothing.
+
+use std::{io::BufWriter, num::NonZeroUsize, path::Path};
+
+use super::{Format, compressed, entry::Entry, entry::Sorted, pipeline, tar_stream, tar_stream::TarStream, zip_stream};
+use crate::{
+    effects::files::Replacement,
+    kernel::{Bar, Context as _, Digest, Events, Hasher, Result},
+};
+
+/// How to pack.
+#[derive(Clone, Copy, Debug)]
+pub struct Packing {
+    /// Into what.
+    pub format: Format,
+    /// SOURCE_DATE_EPOCH, in Unix seconds: the time of entries that have none, and the latest that any can have.
+    pub epoch: i64,
+    /// How many threads compress. The bytes don't depend on it.
+    pub threads: NonZeroUsize,
+}
+
+impl Packing {
+    /// With all cores.
+    pub fn new(format: Format, epoch: i64) -> Self {
+        Self { format, epoch, threads: pipeline::cores() }
+    }
+}
+
+/// What was packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// The archive's size in bytes.
+    pub size: u64,
+    /// The archive's SHA-256.
+    pub digest: Digest,
+    /// How many entries it has.
+    pub entries: usize,
+    /// How many bytes they have.
+    pub content: u64,
+}
+
+/// Packs entries into the archive `out`, replacing one that is there only when all went well.
+pub fn pack(entries: &[Entry], packing: &Packing, out: &Path, events: &Events) -> Result<Packed> {
+    let sorted = Sorted::new(entries)?;
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let bar = events.bar(format!("packing {name}"), Some(sorted.size()));
+    let frame = || format!("pack {}", out.display());
+    let mut file = Replacement::create(out).context(frame)?;
+    let mut hasher = Hasher::new(BufWriter::with_capacity(1 << 18, file.writer()));
+    write(&sorted, packing, &mut hasher, &bar).context(frame)?;
+    let (writer, size, digest) = hasher.finish();
+    writer.into_inner().map_err(std::io::IntoInnerError::into_error).context(frame)?;
+    file.commit().context(frame)?;
+    Ok(Packed { size, digest, entries: sorted.0.len(), content: sorted.size() })
+}
+
+fn write(sorted: &Sorted<'_>, packing: &Packing, out: &mut impl std::io::Write, bar: &Bar) -> Result<()> {
+    let mut tar = TarStream::new(sorted, packing, bar);
+    match packing.format {
+        Format::Zip => zip_stream::write(sorted, packing, out, bar),
+        Format::TarGz => compressed::gzip(tar, packing, out),
+        Format::TarZst => compressed::zstd(tar, tar_stream::length(sorted, packing.epoch), packing, out),
+        Format::Tar => {
+            while let Some(block) = tar.block(1 << 18)? {
+                out.write_all(&block).context(|| "write the archive".into())?;
+            }
+            Ok(())
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod crash;
+pub mod docker;
 pub mod files;
 pub mod git;
 pub mod lock;

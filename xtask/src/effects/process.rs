@@ -158,6 +158,13 @@ impl Program {
         self.start(Stdio::piped(), Stdio::piped())
     }
 
+    /// Starts it with its standard input as a pipe, for streams that don't fit in memory. What it prints is thrown away, its standard error is captured by the caller.
+    pub fn spawn_writing(&self) -> Result<std::process::Child> {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().map_err(|error| self.not_started(error))
+    }
+
     fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<std::process::Child> {
         let interactive = self.stdin.is_none();
         let mut command = self.command();

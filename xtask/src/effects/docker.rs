@@ -1,0 +1,266 @@
+//! The Docker engine, through its command line: what is there (containers, volumes), and stop, start, create, copy, remove.
+//!
+//! The command line, not the socket: it follows contexts, `DOCKER_HOST`, ssh and TLS as the user set them up. Values that may be secret
+//! go into the child's environment, never into its arguments.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::process::Program;
+use crate::kernel::{Context as _, Error, Result};
+
+/// The label on everything that this program creates.
+pub const LABEL: &str = "xtask";
+
+/// What Compose writes on its containers and volumes, v1 and v2 alike.
+pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+/// The service of a container.
+pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+/// The volume's name in the compose file.
+pub const COMPOSE_VOLUME: &str = "com.docker.compose.volume";
+
+/// A container as `docker inspect` shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Container {
+    /// The full id.
+    pub id: String,
+    name: String,
+    /// The image's id.
+    pub image: String,
+    /// How often the engine restarted it since it was started by hand.
+    #[serde(default)]
+    pub restart_count: u64,
+    /// Whether it runs, and how it ended.
+    pub state: State,
+    /// What it was made from.
+    pub config: ContainerConfig,
+    /// What is mounted where.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+}
+
+/// A container's state.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct State {
+    /// `running`, `exited`, `created`, `restarting`, `paused`, `dead`.
+    pub status: String,
+    /// Whether its process is there.
+    #[serde(default)]
+    pub running: bool,
+    /// How its process ended.
+    #[serde(default)]
+    pub exit_code: i64,
+    /// Since when it runs.
+    #[serde(default)]
+    pub started_at: String,
+    /// What its healthcheck says; none without one.
+    #[serde(default)]
+    pub health: Option<Health>,
+}
+
+/// What a healthcheck says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Health {
+    /// `starting`, `healthy`, `unhealthy`.
+    pub status: String,
+    /// The last runs of the check.
+    #[serde(default)]
+    pub log: Option<Vec<HealthRun>>,
+}
+
+/// One run of a healthcheck.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HealthRun {
+    /// Its exit status.
+    #[serde(default)]
+    pub exit_code: i64,
+    /// What it printed.
+    #[serde(default)]
+    pub output: String,
+}
+
+/// What a container was made from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ContainerConfig {
+    /// The image as it was named.
+    pub image: String,
+    /// The command, without the entry point.
+    #[serde(default)]
+    pub cmd: Option<Vec<String>>,
+    /// The entry point.
+    #[serde(default)]
+    pub entrypoint: Option<Vec<String>>,
+    /// `NAME=value`.
+    #[serde(default)]
+    pub env: Option<Vec<String>>,
+    /// User and group that it runs as.
+    #[serde(default)]
+    pub user: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// One mount of a container.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Mount {
+    /// `volume`, `bind`, `tmpfs`.
+    #[serde(rename = "Type", default)]
+    pub kind: String,
+    /// The volume's name.
+    #[serde(default)]
+    pub name: String,
+    /// Where it comes from, on the engine's machine.
+    #[serde(default)]
+    pub source: String,
+    /// Where it is in the container.
+    #[serde(default)]
+    pub destination: String,
+}
+
+impl Container {
+    /// Its name without the slash that the engine puts before it.
+    pub fn name(&self) -> &str {
+        self.name.trim_start_matches('/')
+    }
+
+    /// A label's value.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.config.labels.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// A variable of its environment.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        self.config.env.iter().flatten().find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
+    }
+
+    /// Where a volume is mounted in it.
+    pub fn destination_of(&self, volume: &str) -> Option<&str> {
+        self.mounts.iter().find(|mount| mount.kind == "volume" && mount.name == volume).map(|mount| mount.destination.as_str())
+    }
+
+    /// `healthy`, `starting`, `unhealthy`; none without a healthcheck.
+    pub fn health(&self) -> Option<&str> {
+        self.state.health.as_ref().map(|health| health.status.as_str())
+    }
+}
+
+/// A volume as `docker volume inspect` shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Volume {
+    /// Its real name.
+    pub name: String,
+    /// Which driver holds it.
+    pub driver: String,
+    /// Where its files lie on the engine's machine.
+    #[serde(default)]
+    pub mountpoint: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// The driver's options: a volume with options may be a mount itself.
+    #[serde(default)]
+    pub options: Option<BTreeMap<String, String>>,
+}
+
+/// The `docker` program with these words.
+pub fn docker<S: AsRef<std::ffi::OsStr>>(words: impl IntoIterator<Item = S>) -> Program {
+    Program::new("docker").args(words)
+}
+
+/// Fails, with what to do, unless an engine answers.
+pub fn reachable() -> Result<()> {
+    let answer = docker(["version", "--format", "{{.Server.Version}}"]).read();
+    answer
+        .map(drop)
+        .map_err(|error| error.within("the Docker engine does not answer").hint("start Docker, or point DOCKER_HOST or `docker context use` at the engine"))
+}
+
+/// A container by name or id, if there is one.
+pub fn container(name: &str) -> Result<Option<Container>> {
+    inspect(&["container", "inspect", name])
+}
+
+/// Containers that fit all filters (`label=…`, `volume=…`), running or not.
+pub fn containers(filters: &[String]) -> Result<Vec<Container>> {
+    let filters = filters.iter().flat_map(|filter| ["--filter", filter.as_str()]);
+    let ids = docker(["ps", "--all", "--quiet", "--no-trunc"]).args(filters).read()?;
+    // One may go between the two calls: that is no error.
+    ids.lines().filter_map(|id| container(id).transpose()).collect()
+}
+
+/// A volume by its real name, if there is one. Never creates it.
+pub fn volume(name: &str) -> Result<Option<Volume>> {
+    inspect(&["volume", "inspect", name])
+}
+
+/// Names of the volumes that fit all filters.
+pub fn volumes(filters: &[String]) -> Result<Vec<String>> {
+    let filters = filters.iter().flat_map(|filter| ["--filter", filter.as_str()]);
+    Ok(docker(["volume", "ls", "--quiet"]).args(filters).read()?.lines().map(str::to_owned).collect())
+}
+
+fn inspect<T: serde::de::DeserializeOwned>(words: &[&str]) -> Result<Option<T>> {
+    let captured = docker(words).capture()?;
+    let message = captured.error_text();
+    if !captured.status.success() {
+        let gone = message.to_lowercase().contains("no such");
+        return if gone { Ok(None) } else { Err(Error::unexpected(format!("`docker {}` failed", words.join(" "))).caused_by(message)) };
+    }
+    let mut found: Vec<T> = serde_json::from_slice(&captured.stdout).context(|| format!("read the answer of `docker {}`", words.join(" ")))?;
+    Ok(found.pop())
+}
+
+/// Any object's description, for what is read rarely.
+pub fn describe(words: &[&str]) -> Result<Option<Value>> {
+    inspect(words)
+}
+
+/// Stops a container, giving its process time to end well.
+pub fn stop(id: &str, seconds: u32) -> Result<()> {
+    docker(["stop", "--time", &seconds.to_string(), id]).read().map(drop)
+}
+
+/// Starts a container that is there.
+pub fn start(id: &str) -> Result<()> {
+    docker(["start", id]).read().map(drop)
+}
+
+/// Removes a container, running or not, with its anonymous volumes; one that is gone already is fine.
+pub fn remove(id: &str) -> Result<()> {
+    gone(&docker(["rm", "--force", "--volumes", id]))
+}
+
+/// Creates a volume with labels.
+pub fn create_volume(name: &str, labels: &[(&str, &str)]) -> Result<()> {
+    let labels = labels.iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
+    docker(["volume", "create"]).args(labels).arg(name).read().map(drop)
+}
+
+/// Removes a volume; one that is gone already is fine.
+pub fn remove_volume(name: &str) -> Result<()> {
+    gone(&docker(["volume", "rm", name]))
+}
+
+fn gone(program: &Program) -> Result<()> {
+    match program.read() {
+        Err(error) if !error.chain().to_lowercase().contains("no such") => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A command inside a running container; variables reach it through the client's environment, so that no process list shows them.
+pub fn exec(container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
+    let names = env.iter().flat_map(|(name, _)| ["--env", *name]);
+    let program = docker(["exec"]).args(names).arg(container).args(words);
+    env.iter().fold(program, |program, (name, value)| program.env(name, value))
+}

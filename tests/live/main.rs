@@ -1,0 +1,9 @@
+//! One test program for what needs a Docker engine: real Compose (v1 and v2), real FalkorDB and Redis, images made on the spot.
+//!
+//! Without an engine every test says loudly that it was skipped; with `XTASK_CI_STRICT=1` that is a failure.
+
+mod kit;
+mod stack;
+#[path = "../it/support/mod.rs"]
+#[expect(dead_code, reason = "shared with the other test program, which uses more of it")]
+mod support;

@@ -19,3 +19,8 @@ pub fn stamp(time: DateTime<Utc>) -> String {
 pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
+
+/// Waits without blocking a thread.
+pub async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

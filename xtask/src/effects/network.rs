@@ -39,6 +39,18 @@ pub fn client(timeouts: Timeouts) -> Result<reqwest::Client> {
         .context(|| "set up the HTTP client".into())
 }
 
+/// A client for uploads: it never waits in vain, because its user watches the bytes go out. The stall time-out of [`client`] counts from the
+/// request's first byte to the answer's, which would cut off every upload that takes longer. It follows no redirects: a body goes where it was meant to go.
+pub fn upload_client(timeouts: Timeouts) -> Result<reqwest::Client> {
+    prepare_tls();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(timeouts.connect)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context(|| "set up the HTTP client for uploads".into())
+}
+
 /// The runtime on which requests run.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context(|| "start the network runtime".into())

@@ -3,6 +3,8 @@
 //! A forge never shows half a release: everything is put into a draft, compared by digest, and then published in one step.
 
 mod directory;
+pub mod github;
+
 mod model;
 
 pub use directory::Directory;
@@ -28,6 +30,12 @@ pub trait Forge: Send + Sync {
 
     /// What stands in the way of publishing, as far as can be seen before anything is built or sent.
     fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>>;
+
+    /// What costs more looks than a release should spend, for whoever asks for all findings about the forge.
+    fn inspect(&self, intent: &Intent) -> Result<Vec<Finding>> {
+        let _ = intent;
+        Ok(Vec::new())
+    }
 
     /// The draft for that tag: adopted where one is there (the last run was killed), else made. More than one is an error.
     fn open_draft(&self, draft: &Draft, survey: &Survey) -> Result<Release>;

@@ -6,6 +6,8 @@ pub mod kernel;
 mod cli;
 mod config;
 mod effects;
+#[doc(hidden)]
+pub mod incident;
 mod ledger;
 mod report;
 mod versions;

@@ -1,0 +1,3 @@
+//! Incidents: what keeps secrets out of trouble beforehand, and what somebody needs in the first ten minutes.
+
+pub mod redact;

@@ -3,6 +3,7 @@ pub mod archive;
 pub mod forge;
 pub mod kernel;
 
+mod backup;
 mod cli;
 mod config;
 mod effects;

@@ -1,0 +1,265 @@
+//! A source's backups on disk: archives and manifests in one folder. Touches that folder only.
+//!
+//! Guarantees: an archive gets its name when all of it is on the disk, the manifest comes after the reading back; what a killed run left
+//! is removed by the next one, and only what carries our own names.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    entry::{Entry, Meta},
+    manifest::{Archive, Manifest},
+    pack::Packer,
+};
+use crate::{
+    effects::{crash, files},
+    kernel::{Context as _, Error, Hasher, Result},
+};
+
+const PARTIAL: &str = ".xtask-partial-";
+
+/// The folder of one source's backups.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+    name: String,
+}
+
+/// How archives are packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// tar.zst, all cores.
+    #[default]
+    Zstd,
+    /// tar.gz, for machines without zstd.
+    Gzip,
+}
+
+impl Format {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Zstd => "tar.zst",
+            Self::Gzip => "tar.gz",
+        }
+    }
+}
+
+impl Store {
+    /// The backups of `name` in `folder`.
+    pub fn new(folder: PathBuf, name: &str) -> Self {
+        Self { folder, name: name.into() }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Every backup, oldest first; a damaged manifest is an error of its own beside them.
+    pub fn all(&self) -> Result<(Vec<Manifest>, Vec<Error>)> {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for name in files::list(&self.folder)? {
+            if name.strip_suffix(".json").is_some_and(|id| self.is_id(id)) {
+                match Manifest::read(&self.folder.join(&name)) {
+                    Ok(manifest) => good.push(manifest),
+                    Err(error) => bad.push(error),
+                }
+            }
+        }
+        good.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
+        Ok((good, bad))
+    }
+
+    /// The newest backup that is verified and wasn't made before a restore.
+    pub fn newest(&self) -> Result<Option<Manifest>> {
+        Ok(self.all()?.0.into_iter().rfind(|backup| backup.verified.is_some() && !backup.safety))
+    }
+
+    /// A backup by its id.
+    pub fn find(&self, id: &str) -> Result<Option<Manifest>> {
+        let path = self.folder.join(format!("{id}.json"));
+        if self.is_id(id) && files::exists(&path) { Manifest::read(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Where a backup's archive lies.
+    pub fn archive(&self, manifest: &Manifest) -> PathBuf {
+        self.folder.join(&manifest.archive.file)
+    }
+
+    /// Removes a backup: the manifest first, so that no backup is ever half there.
+    pub fn remove(&self, id: &str) -> Result<()> {
+        let Some(manifest) = self.find(id)? else { return Ok(()) };
+        files::remove_file(&manifest.path(&self.folder))?;
+        files::remove_file(&self.archive(&manifest))
+    }
+
+    /// Removes what killed runs left: partial files, and archives of ours without a manifest. Others' files stay.
+    pub fn sweep(&self) -> Result<Vec<String>> {
+        let mut swept = Vec::new();
+        for name in files::list(&self.folder)? {
+            let id = [".tar.zst", ".tar.gz"].iter().find_map(|end| name.strip_suffix(end));
+            let orphan = id.is_some_and(|id| self.is_id(id) && !files::exists(&self.folder.join(format!("{id}.json"))));
+            if orphan || name.starts_with(PARTIAL) {
+                files::remove_file(&self.folder.join(&name))?;
+                swept.push(name);
+            }
+        }
+        Ok(swept)
+    }
+
+    /// `<name>-20260131T120000Z-1a2b3c4d`
+    fn is_id(&self, id: &str) -> bool {
+        let rest = id.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+        let (time, digest) = rest.split_once('-').unwrap_or_default();
+        let shape = |c: char| if c.is_ascii_digit() { '0' } else { c };
+        time.chars().map(shape).collect::<String>() == "00000000T000000Z" && digest.len() == 8 && digest.chars().all(|c| c.is_ascii_hexdigit())
+    }
+
+    /// Begins an archive.
+    pub fn begin(&self, format: Format) -> Result<Writing> {
+        files::create_dir(&self.folder)?;
+        let temporary = tempfile::Builder::new().prefix(PARTIAL).tempfile_in(&self.folder).context(|| format!("write to {}", self.folder.display()))?;
+        private(temporary.as_file())?;
+        crash::point("begin an archive");
+        let file = temporary.as_file().try_clone().context(|| "write an archive".into())?;
+        let out = Hasher::new(BufWriter::with_capacity(1 << 18, file));
+        Ok(Writing { packer: Packer::new(Compressor::new(out, format)?), temporary, format, entries: Vec::new() })
+    }
+
+    /// The id that a backup of that moment and content gets.
+    pub fn id(&self, created: chrono::DateTime<chrono::Utc>, archive: &Finished) -> String {
+        let digest = archive.sha256.hex();
+        format!("{}-{}-{}", self.name, created.format("%Y%m%dT%H%M%SZ"), digest.get(..8).unwrap_or(&digest))
+    }
+
+    /// Gives a finished archive its name.
+    pub fn name_archive(&self, id: &str, finished: Finished) -> Result<(Archive, Vec<Entry>)> {
+        let file = format!("{id}.{}", finished.format.extension());
+        let path = self.folder.join(&file);
+        finished.temporary.persist(&path).context(|| format!("write {}", path.display()))?;
+        files::sync_dir(&self.folder)?;
+        crash::point("name the archive");
+        Ok((Archive { file, size: finished.size, sha256: finished.sha256 }, finished.entries))
+    }
+}
+
+/// Backups hold everything that the data holds: only their owner may read them.
+#[cfg(unix)]
+fn private(file: &File) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600)).context(|| "write an archive".into())
+}
+
+#[cfg(not(unix))]
+fn private(_: &File) -> Result<()> {
+    Ok(())
+}
+
+type Sink = Hasher<BufWriter<File>>;
+
+/// Compresses what goes through.
+pub struct Compressor(Inner);
+
+enum Inner {
+    Zstd(zstd::Encoder<'static, Sink>),
+    Gzip(flate2::write::GzEncoder<Sink>),
+}
+
+impl Compressor {
+    fn new(out: Sink, format: Format) -> Result<Self> {
+        let context = || "start compressing".to_owned();
+        Ok(Self(match format {
+            Format::Zstd => {
+                let mut encoder = zstd::Encoder::new(out, 3).context(context)?;
+                encoder.include_checksum(true).context(context)?;
+                let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+                encoder.multithread(cores).context(context)?;
+                Inner::Zstd(encoder)
+            }
+            Format::Gzip => Inner::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default())),
+        }))
+    }
+
+    fn finish(self) -> std::io::Result<Sink> {
+        match self.0 {
+            Inner::Zstd(encoder) => encoder.finish(),
+            Inner::Gzip(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl Write for Compressor {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        match &mut self.0 {
+            Inner::Zstd(encoder) => encoder.write(buf),
+            Inner::Gzip(encoder) => encoder.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        // Nothing needs the bytes before the end.
+        Ok(())
+    }
+}
+
+/// An archive that is being written; dropped, it is gone.
+pub struct Writing {
+    packer: Packer<Compressor>,
+    temporary: tempfile::NamedTempFile,
+    format: Format,
+    entries: Vec<Entry>,
+}
+
+/// An archive that is on the disk whole, still without its name.
+pub struct Finished {
+    temporary: tempfile::NamedTempFile,
+    format: Format,
+    size: u64,
+    /// Of the whole file.
+    pub sha256: crate::kernel::Digest,
+    entries: Vec<Entry>,
+}
+
+impl Writing {
+    /// Adds an entry.
+    pub fn add(&mut self, meta: &Meta, data: &mut dyn std::io::Read) -> Result<()> {
+        let entry = self.packer.add(meta, data)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// What was added so far.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Ends the archive and syncs it.
+    pub fn finish(self) -> Result<Finished> {
+        let context = || "write the archive".to_owned();
+        let (out, size, sha256) = self.packer.finish()?.finish().context(context)?.finish();
+        let file = out.into_inner().map_err(std::io::IntoInnerError::into_error).context(context)?;
+        file.sync_all().context(context)?;
+        crash::point("finish the archive");
+        Ok(Finished { temporary: self.temporary, format: self.format, size, sha256, entries: self.entries })
+    }
+}
+
+impl Finished {
+    /// Where it lies now.
+    pub fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
+    /// Its size.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What is in it.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}

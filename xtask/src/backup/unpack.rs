@@ -1,0 +1,110 @@
+//! Entries → a folder that is ours alone and empty: owners, modes, links, attributes, holes and times as they were.
+//!
+//! Writes below that folder only: names were checked when they were read, and nothing else writes there meanwhile.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Seek as _, SeekFrom, Write as _},
+    path::Path,
+};
+
+use super::{
+    entry::{Entry, Kind, Meta},
+    name, pack, read, tree,
+};
+use crate::{
+    effects::{crash, files},
+    kernel::{Context as _, Digest, Error, Hasher, Result},
+};
+
+/// Unpacks an archive's stream into an empty folder. Gives what was written, in order.
+pub fn unpack(stream: &mut dyn Read, into: &Path) -> Result<Vec<Entry>> {
+    if !files::list(into)?.is_empty() {
+        return Err(Error::unexpected(format!("{} is not empty", into.display())));
+    }
+    let mut written = Vec::new();
+    let mut folders = Vec::new();
+    read::each(stream, &mut |meta, data| {
+        let digest = place(meta, data, into)?;
+        if meta.kind == Kind::Folder {
+            folders.push(meta.clone());
+        }
+        written.push(meta.entry(digest));
+        Ok(())
+    })?;
+    // Deepest first, and after everything is in: writing into a folder changes its time, and a mode may forbid writing.
+    for folder in folders.iter().rev() {
+        tree::restore_meta(&folder.name.below(into), folder)?;
+    }
+    files::sync_dir(into)?;
+    crash::point("unpack");
+    Ok(written)
+}
+
+fn place(meta: &Meta, data: &mut dyn Read, into: &Path) -> Result<Option<Digest>> {
+    let path = meta.name.below(into);
+    let context = || format!("write {}", path.display());
+    if let Some(above) = path.parent().filter(|above| !above.exists()) {
+        fs::create_dir_all(above).context(context)?;
+    }
+    match &meta.kind {
+        Kind::Folder => fs::create_dir_all(&path).context(context)?,
+        Kind::File => return file(meta, data, &path).context(context).map(Some),
+        Kind::Hard { to } => fs::hard_link(to.below(into), &path).context(context)?,
+        Kind::Link { target } => {
+            link(&name::unescaped(target)?, &path).context(context)?;
+            tree::set_meta_of_link(&path, meta)?;
+        }
+    }
+    Ok(None)
+}
+
+fn file(meta: &Meta, data: &mut dyn Read, path: &Path) -> Result<Digest> {
+    let mut out = File::create_new(path).context(|| "create".into())?;
+    let (size, digest) = match meta.data {
+        Some(_) => with_holes(data, &mut out, meta.size)?,
+        None => {
+            let mut hasher = Hasher::new(&mut out);
+            pack::copy(data, &mut hasher)?;
+            let (_, size, digest) = hasher.finish();
+            (size, digest)
+        }
+    };
+    read::complete(meta, size)?;
+    out.sync_data().context(|| "sync".into())?;
+    drop(out);
+    tree::restore_meta(path, meta)?;
+    Ok(digest)
+}
+
+/// Blocks of zeros become holes again.
+fn with_holes(data: &mut dyn Read, out: &mut File, size: u64) -> Result<(u64, Digest)> {
+    const BLOCK: u64 = 4096;
+    let mut hasher = Hasher::new(data);
+    let mut block = Vec::new();
+    let mut at = 0;
+    loop {
+        block.clear();
+        let read = (&mut hasher).take(BLOCK).read_to_end(&mut block).context(|| "read".into())?;
+        if read == 0 {
+            break;
+        }
+        if block.iter().any(|byte| *byte != 0) {
+            out.seek(SeekFrom::Start(at)).and_then(|_| out.write_all(&block)).context(|| "write".into())?;
+        }
+        at += read as u64;
+    }
+    out.set_len(size).context(|| "write".into())?;
+    let (_, read, digest) = hasher.finish();
+    Ok((read, digest))
+}
+
+#[cfg(unix)]
+fn link(target: &[u8], path: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(name::os(target), path)
+}
+
+#[cfg(not(unix))]
+fn link(_: &[u8], _: &Path) -> std::io::Result<()> {
+    Err(std::io::Error::other("symbolic links are not made here"))
+}

@@ -1,3 +1,4 @@
 //! One test program: hermetic runs of the real binary, against real repositories and real servers on loopback.
 
+mod bump;
 mod support;

@@ -45,6 +45,8 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Edit every version source, keeping its formatting
+    Bump(super::bump::Args),
     /// Print the JSON Schema of xtask.toml
     Schema,
 }
@@ -53,6 +55,7 @@ impl Command {
     /// The command's name in the JSON document, in the ledger and in messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Bump(_) => "bump",
             Self::Schema => "schema",
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: one declaration ([`args`]), then one short file a command. A command resolves, checks, acts, answers.
 
 pub(crate) mod args;
+mod bump;
 mod session;
 
 pub(crate) use session::Session;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
 
 fn run(session: &Session, command: &Command) -> Result<Answer> {
     match command {
+        Command::Bump(args) => bump::run(session, args),
         Command::Schema => Ok(schema()),
     }
 }

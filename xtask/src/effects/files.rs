@@ -9,6 +9,9 @@ use std::{
 use super::crash;
 use crate::kernel::{Context as _, Digest, Hasher, Result};
 
+/// How the temporary neighbours of [`write`] begin.
+const TEMPORARY: &str = ".xtask-";
+
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).context(|| format!("read {}", path.display()))
@@ -63,7 +66,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = parent(path);
     create_dir(folder)?;
     let context = || format!("write {}", path.display());
-    let mut temporary = tempfile::Builder::new().prefix(".xtask-").tempfile_in(folder).context(context)?;
+    let mut temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).context(context)?;
     temporary.write_all(bytes).context(context)?;
     keep_mode(path, temporary.as_file())?;
     temporary.as_file().sync_all().context(context)?;
@@ -85,7 +88,7 @@ impl Replacement {
     pub fn create(path: &Path) -> Result<Self> {
         let folder = parent(path);
         create_dir(folder)?;
-        let temporary = tempfile::Builder::new().prefix(".xtask-").tempfile_in(folder).context(|| format!("write in {}", folder.display()))?;
+        let temporary = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).context(|| format!("write in {}", folder.display()))?;
         Ok(Self { temporary, path: path.to_owned() })
     }
 
@@ -105,6 +108,13 @@ impl Replacement {
         crash::point("write");
         Ok(())
     }
+}
+
+/// Removes what killed writes left in a folder. Only under a lock: another run's temporary file looks the same.
+pub fn sweep(folder: &Path) -> Result<()> {
+    const RANDOM: usize = 6;
+    let left = |name: &String| name.strip_prefix(TEMPORARY).is_some_and(|rest| rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    list(folder)?.iter().filter(|name| left(name)).try_for_each(|name| remove_file(&folder.join(name)))
 }
 
 /// A replaced file keeps its mode; a new one gets what the umask leaves of 0644.

@@ -143,6 +143,16 @@ impl Git {
         Ok(captured.status.success().then_some(captured.stdout))
     }
 
+    /// Commits exactly these tracked files as they lie in the work tree; what else is staged stays staged.
+    pub fn commit_only(&self, files: &[&str], message: &str) -> Result<()> {
+        self.program().args(["--literal-pathspecs", "commit", "--quiet", "--only", "--message", message, "--"]).args(files).read().map(drop)
+    }
+
+    /// Makes an annotated tag at HEAD.
+    pub fn tag_annotated(&self, name: &str, message: &str) -> Result<()> {
+        self.read(&["tag", "--annotate", "--message", message, "--", name]).map(drop)
+    }
+
     /// The address of a remote.
     pub fn remote(&self, name: &str) -> Result<Option<String>> {
         let captured = self.capture(&["remote", "get-url", name])?;

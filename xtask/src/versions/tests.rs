@@ -3,6 +3,8 @@
 mod bumping;
 mod detecting;
 mod fuzz;
+#[cfg(unix)]
+mod oracle;
 mod reading;
 
 use super::{Place, Survey, read, tree::Texts};

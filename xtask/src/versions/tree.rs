@@ -2,7 +2,11 @@
 //!
 //! One trait, so that the same code checks what is about to be released and every tag of a history.
 
-use std::{cell::RefCell, collections::BTreeMap, path::PathBuf};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     effects::{files, git::Git},
@@ -25,16 +29,22 @@ pub struct WorkTree {
 }
 
 impl WorkTree {
-    /// Lists them.
-    pub fn new(git: &Git) -> Result<Self> {
-        let captured = git.program().args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).read()?;
-        let mut files: Vec<_> = captured.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect();
-        let root = git.root().to_owned();
-        files.retain(|path| root.join(path).symlink_metadata().is_ok_and(|meta| meta.is_file()));
+    /// Lists them. Outside of git every file counts.
+    pub fn new(root: &Path) -> Result<Self> {
+        let mut files = match Git::discover(root) {
+            Ok(git) => tracked(&git)?,
+            Err(_) => files::walk(root)?,
+        };
+        files.retain(|path| !path.starts_with(".xtask/") && root.join(path).symlink_metadata().is_ok_and(|meta| meta.is_file()));
         files.sort();
         files.dedup();
-        Ok(Self { root, files })
+        Ok(Self { root: root.into(), files })
     }
+}
+
+fn tracked(git: &Git) -> Result<Vec<String>> {
+    let listed = git.program().args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).read()?;
+    Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
 
 impl Tree for WorkTree {

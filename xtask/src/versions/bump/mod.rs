@@ -2,6 +2,10 @@
 //!
 //! Pure but for reading through [`Tree`]. A plan is checked by reading its own outcome before anything is written.
 
+mod apply;
+
+pub use apply::{Done, Wanted, apply, preflight, target};
+
 use std::{collections::BTreeMap, ops::Range};
 
 use serde::Serialize;

@@ -125,6 +125,10 @@ impl Forge for Directory {
 
     fn open_draft(&self, draft: &Draft, _: &Survey) -> Result<Release> {
         self.hold()?;
+        if files::exists(&self.folder(&draft.tag)) {
+            // A draft would share its title, notes and dates with the published release, and take them along when it goes.
+            return Err(Error::refused(format!("{} is published already", draft.tag)).hint("a published release is never overwritten: release a new version"));
+        }
         let now = clock::now();
         let created_at = Meta::load(&self.root, &draft.tag)?.map_or(now, |old| old.created_at);
         let meta = Meta {

@@ -44,8 +44,12 @@ pub struct GitHub {
 impl GitHub {
     /// Nothing is sent yet. Without a token only what is public can be read.
     pub fn connect(settings: Settings, token: Option<Token>, events: Events) -> Result<Self> {
+        let runtime = network::runtime()?;
+        // Octocrab starts a worker of its own as soon as it is built.
+        let inside = runtime.enter();
         let line = Line::open(settings, token, events)?;
-        Ok(Self { hub: Hub { line, memory: Mutex::default() }, runtime: network::runtime()? })
+        drop(inside);
+        Ok(Self { hub: Hub { line, memory: Mutex::default() }, runtime })
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -234,6 +234,8 @@ impl Hub {
     async fn patch(&self, id: &str, body: &Value, doing: &str, done: impl Fn(&Release) -> bool) -> Result<Release> {
         let url = self.line.address.of(&format!("/releases/{id}"));
         let mut patience = self.line.patience();
+        // Any change may elect another one.
+        self.memory().latest = None;
         loop {
             let fate = self.line.write(Method::PATCH, &url, Some(body), Cost::Write).await?;
             if let Fate::Answered(reply) = &fate {
@@ -263,6 +265,7 @@ impl Hub {
     pub(super) async fn delete(&self, path: &str, doing: &str) -> Result<()> {
         let url = self.line.address.of(path);
         let mut patience = self.line.patience();
+        self.memory().latest = None;
         loop {
             match self.line.write(Method::DELETE, &url, None, Cost::Write).await? {
                 Fate::Answered(reply) if reply.is_good() => return Ok(()),

@@ -1,0 +1,280 @@
+//! A GitHub on this machine: four hosts (API, uploads, web, objects) over one state, with faults by script and a log of every request.
+
+use std::{
+    io::{BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    faults::{self, Act, Fault},
+    http::{Request, Response},
+    routes::{self, Role},
+    state::{Hosts, State},
+};
+
+/// A request as it was seen.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub role: Role,
+    pub method: String,
+    pub target: String,
+    pub authorized: bool,
+    pub status: u16,
+    /// What was answered, for checks against GitHub's description.
+    pub answer: String,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    faults: Mutex<Vec<Fault>>,
+    seen: Mutex<Vec<Seen>>,
+    latency: Mutex<Duration>,
+    victim: AtomicU32,
+    now: AtomicUsize,
+    most: AtomicUsize,
+    over: AtomicBool,
+}
+
+/// A running double; it ends when dropped.
+pub struct Double {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    pub hosts: Hosts,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Double {
+    /// Starts one on ports that the system picks.
+    pub fn start() -> Self {
+        let bind = |host: &str| TcpListener::bind((host, 0));
+        let loopback = || bind("127.0.0.1").expect("bind a port on loopback");
+        // Another address of this machine, where the system has one: a redirect there is one to another host.
+        let listeners =
+            [(Role::Api, loopback()), (Role::Uploads, loopback()), (Role::Web, loopback()), (Role::Objects, bind("127.0.0.2").unwrap_or_else(|_| loopback()))];
+        let address = |role: Role| {
+            let found = listeners.iter().find(|(other, _)| *other == role).and_then(|(_, listener)| listener.local_addr().ok());
+            format!("http://{}", found.expect("a bound listener has an address"))
+        };
+        let hosts = Hosts { api: address(Role::Api), uploads: address(Role::Uploads), web: address(Role::Web), objects: address(Role::Objects) };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::new(hosts.clone())),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
+            latency: Mutex::default(),
+            victim: AtomicU32::new(0),
+            now: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
+        });
+        let mut addresses = Vec::new();
+        for (role, listener) in listeners {
+            addresses.extend(listener.local_addr());
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || accept(&listener, role, &shared));
+        }
+        Self { shared, addresses, hosts }
+    }
+
+    /// Also listens on a Unix socket, for `gh` with `http_unix_socket`: API and uploads through one.
+    #[cfg(unix)]
+    pub fn listen_on(&self, socket: &std::path::Path) {
+        let listener = std::os::unix::net::UnixListener::bind(socket).expect("bind the socket");
+        let shared = Arc::clone(&self.shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    if let Ok(reader) = stream.try_clone() {
+                        converse(reader, stream, None, &shared);
+                    }
+                });
+            }
+        });
+    }
+
+    /// What it knows.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.shared.state)
+    }
+
+    /// Scripts a fault.
+    pub fn fault(&self, fault: Fault) {
+        lock(&self.shared.faults).push(fault);
+    }
+
+    /// No faults from now on.
+    pub fn heal(&self) {
+        lock(&self.shared.faults).clear();
+    }
+
+    /// Every request takes so long.
+    pub fn slow_down(&self, latency: Duration) {
+        *lock(&self.shared.latency) = latency;
+    }
+
+    /// Whom [`Act::Kill`] kills.
+    pub fn victim(&self, process: u32) {
+        self.shared.victim.store(process, Ordering::SeqCst);
+    }
+
+    /// Every request so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        lock(&self.shared.seen).clear();
+        self.shared.most.store(0, Ordering::SeqCst);
+    }
+
+    /// The most requests that were open at once.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.most.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Double {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+        for address in &self.addresses {
+            // Wakes the listener up, so that it sees that it is over.
+            let _ = TcpStream::connect(address);
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, role: Role, shared: &Arc<Shared>) {
+    for stream in listener.incoming().map_while(Result::ok) {
+        if shared.over.load(Ordering::SeqCst) {
+            return;
+        }
+        let shared = Arc::clone(shared);
+        std::thread::spawn(move || {
+            // Small answers must not wait for each other.
+            let _ = stream.set_nodelay(true);
+            if let Ok(reader) = stream.try_clone() {
+                converse(reader, stream, Some(role), &shared);
+            }
+        });
+    }
+}
+
+/// Requests and answers on one connection, until it closes or breaks.
+fn converse(reader: impl Read, mut writer: impl Write, role: Option<Role>, shared: &Shared) {
+    let mut reader = BufReader::new(reader);
+    while let Ok(Some(request)) = Request::read(&mut reader, &mut writer) {
+        let open = shared.now.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most.fetch_max(open, Ordering::SeqCst);
+        let role = role.unwrap_or_else(|| role_of(&request, shared));
+        let goes_on = respond(&request, role, &mut writer, shared);
+        shared.now.fetch_sub(1, Ordering::SeqCst);
+        if !goes_on || shared.over.load(Ordering::SeqCst) {
+            return;
+        }
+    }
+}
+
+/// On the Unix socket all hosts meet; the Host header and the path tell them apart.
+fn role_of(request: &Request, shared: &Shared) -> Role {
+    let hosts = lock(&shared.state).hosts.clone();
+    let host = request.header("host").unwrap_or_default();
+    let is = |address: &str| address.ends_with(&format!("//{host}"));
+    if is(&hosts.objects) {
+        Role::Objects
+    } else if is(&hosts.web) {
+        Role::Web
+    } else if is(&hosts.uploads) {
+        Role::Uploads
+    } else {
+        Role::Api
+    }
+}
+
+/// Answers; false when the connection is to break.
+fn respond(request: &Request, role: Role, writer: &mut impl Write, shared: &Shared) -> bool {
+    std::thread::sleep(*lock(&shared.latency));
+    let act = faults::pick(&mut lock(&shared.faults), request);
+    let mut request = request.clone();
+    let mut cut = None;
+    match &act {
+        Some(Act::ResetBefore) => {
+            note(&request, role, &Response::new(0), shared);
+            return false;
+        }
+        Some(Act::Slow(milliseconds)) => std::thread::sleep(Duration::from_millis(*milliseconds)),
+        Some(Act::Stall(milliseconds)) => {
+            note(&request, role, &Response::new(0), shared);
+            std::thread::sleep(Duration::from_millis(*milliseconds));
+            return false;
+        }
+        Some(Act::AlterRequest) => flip(&mut request.body),
+        _ => {}
+    }
+    let mut response = act_on(&request, role, act.as_ref(), shared);
+    note(&request, role, &response, shared);
+    match act {
+        Some(Act::ResetAfter) => return false,
+        Some(Act::Kill) => {
+            kill(shared.victim.load(Ordering::SeqCst));
+            return false;
+        }
+        Some(Act::AlterAnswer) => flip(&mut response.body),
+        Some(Act::HalfBody) => cut = Some(response.body.len() / 2),
+        _ => {}
+    }
+    response.write(writer, request.method == "HEAD", cut).is_ok() && cut.is_none()
+}
+
+fn act_on(request: &Request, role: Role, act: Option<&Act>, shared: &Shared) -> Response {
+    let mut state = lock(&shared.state);
+    match act {
+        Some(Act::Answer(response)) => response.clone(),
+        Some(Act::AnswerAfter(response)) => {
+            routes::answer(&mut state, role, request);
+            response.clone()
+        }
+        Some(Act::Starter) => {
+            routes::leave_starter(&mut state, request);
+            routes::message(502, "Bad Gateway")
+        }
+        Some(Act::Twice) => {
+            routes::answer(&mut state, role, request);
+            routes::answer(&mut state, role, request)
+        }
+        _ => routes::answer(&mut state, role, request),
+    }
+}
+
+fn note(request: &Request, role: Role, response: &Response, shared: &Shared) {
+    let answer = if response.body.len() < 1 << 20 { String::from_utf8_lossy(&response.body).into_owned() } else { String::new() };
+    let authorized = request.header("authorization").is_some();
+    lock(&shared.seen).push(Seen { role, method: request.method.clone(), target: request.target.clone(), authorized, status: response.status, answer });
+}
+
+fn flip(body: &mut [u8]) {
+    let middle = body.len() / 2;
+    if let Some(byte) = body.get_mut(middle) {
+        *byte ^= 1;
+    }
+}
+
+#[cfg(unix)]
+fn kill(process: u32) {
+    let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(process) = process {
+        // It may have ended on its own; the test sees that.
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn kill(_: u32) {}

@@ -3,6 +3,7 @@
 //! Without an engine every test says loudly that it was skipped; with `XTASK_CI_STRICT=1` that is a failure.
 
 mod kit;
+mod services;
 mod stack;
 #[path = "../it/support/mod.rs"]
 #[expect(dead_code, reason = "shared with the other test program, which uses more of it")]

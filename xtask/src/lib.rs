@@ -11,6 +11,7 @@ mod effects;
 pub mod incident;
 mod ledger;
 mod report;
+mod services;
 mod versions;
 
 pub use cli::main;

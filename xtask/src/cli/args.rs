@@ -47,6 +47,9 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Edit every version source, keeping its formatting
     Bump(super::bump::Args),
+    /// The compose stack, with health gates
+    #[command(subcommand)]
+    Services(super::services::Services),
     /// Print the JSON Schema of xtask.toml
     Schema,
 }
@@ -56,6 +59,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Bump(_) => "bump",
+            Self::Services(command) => command.name(),
             Self::Schema => "schema",
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 mod bump;
+mod services;
 mod session;
 
 pub(crate) use session::Session;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
 fn run(session: &Session, command: &Command) -> Result<Answer> {
     match command {
         Command::Bump(args) => bump::run(session, args),
+        Command::Services(command) => services::run(session, command),
         Command::Schema => Ok(schema()),
     }
 }

@@ -40,6 +40,27 @@ pub struct Container {
     /// What is mounted where.
     #[serde(default)]
     pub mounts: Vec<Mount>,
+    /// Which ports are published.
+    #[serde(default)]
+    pub network_settings: Network,
+}
+
+/// A container's network.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Network {
+    /// `6379/tcp` and where it is published, if it is.
+    pub ports: BTreeMap<String, Option<Vec<Published>>>,
+}
+
+/// Where a port is published.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Published {
+    /// The address.
+    pub host_ip: String,
+    /// The port.
+    pub host_port: String,
 }
 
 /// A container's state.
@@ -57,6 +78,9 @@ pub struct State {
     /// Since when it runs.
     #[serde(default)]
     pub started_at: String,
+    /// The engine's own word on why it didn't start.
+    #[serde(default)]
+    pub error: String,
     /// What its healthcheck says; none without one.
     #[serde(default)]
     pub health: Option<Health>,
@@ -263,4 +287,57 @@ pub fn exec(container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
     let names = env.iter().flat_map(|(name, _)| ["--env", *name]);
     let program = docker(["exec"]).args(names).arg(container).args(words);
     env.iter().fold(program, |program, (name, value)| program.env(name, value))
+}
+
+/// An image as `docker image inspect` shows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Image {
+    /// `sha256:…` of its configuration: the same on every machine that has it.
+    pub id: String,
+    /// Names that point to it here.
+    #[serde(default)]
+    pub repo_tags: Option<Vec<String>>,
+    /// `name@sha256:…` of the registries that it came from; empty for images that were made here.
+    #[serde(default)]
+    pub repo_digests: Option<Vec<String>>,
+    /// What its containers are made from.
+    #[serde(default)]
+    pub config: Option<ImageConfig>,
+}
+
+/// What an image's containers are made from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageConfig {
+    /// `NAME=value`.
+    pub env: Option<Vec<String>>,
+    /// The command, without the entry point.
+    pub cmd: Option<Vec<String>>,
+    /// The entry point.
+    pub entrypoint: Option<Vec<String>>,
+    /// The folder it starts in.
+    pub working_dir: String,
+}
+
+/// An image by reference or id, if it is here.
+pub fn image(reference: &str) -> Result<Option<Image>> {
+    inspect(&["image", "inspect", reference])
+}
+
+/// Gives an image one more name.
+pub fn tag(image: &str, name: &str) -> Result<()> {
+    docker(["tag", image, name]).read().map(drop)
+}
+
+/// Takes a name from an image; the image goes with its last name. One that is gone already is fine.
+pub fn untag(name: &str) -> Result<()> {
+    gone(&docker(["rmi", "--no-prune", name]))
+}
+
+/// The last lines that a container printed, both streams in the order the engine kept.
+pub fn last_lines(id: &str, lines: usize) -> Result<String> {
+    let captured = docker(["logs", "--tail", &lines.to_string(), id]).capture()?;
+    let text = [captured.text(), captured.error_text()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+    Ok(text.join("\n"))
 }

@@ -55,3 +55,15 @@ pub fn upload_client(timeouts: Timeouts) -> Result<reqwest::Client> {
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context(|| "start the network runtime".into())
 }
+
+/// The status that an address answers with, within a time in all. Loopback is asked directly, whatever proxy is set.
+pub fn probe(address: &str, within: Duration) -> Result<u16> {
+    prepare_tls();
+    let parsed = reqwest::Url::parse(address).context(|| format!("`{address}` is no address"))?;
+    let local =
+        parsed.host_str().is_some_and(|host| host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()));
+    let builder = reqwest::Client::builder().user_agent(USER_AGENT).timeout(within);
+    let client = if local { builder.no_proxy() } else { builder }.build().context(|| "set up the HTTP client".into())?;
+    let answer = runtime()?.block_on(async { client.get(parsed).send().await });
+    answer.map(|answer| answer.status().as_u16()).context(|| format!("ask {address}"))
+}

@@ -145,6 +145,21 @@ impl Program {
         if status.success() { Ok(()) } else { Err(self.failed(status, &last)) }
     }
 
+    /// Starts it and returns: its lines become events, and [`Background::ended`] says when and how it ended.
+    pub fn background(&self, events: &Events) -> Result<Background> {
+        let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        drop(child.stdin.take());
+        let from = Path::new(&self.name).file_name().unwrap_or(&self.name).to_string_lossy().into_owned();
+        let listen = |pipe: Option<Box<dyn Read + Send>>| {
+            let (from, events) = (from.clone(), events.clone());
+            std::thread::spawn(move || pipe.map(|pipe| pass_on(pipe, &from, &events)).unwrap_or_default())
+        };
+        let out = listen(child.stdout.take().map(|pipe| Box::new(pipe) as _));
+        let err = listen(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+        crash::point(&format!("start {}", self.name.to_string_lossy()));
+        Ok(Background { program: self.clone(), child, listeners: vec![err, out] })
+    }
+
     /// Hands it the terminal and waits.
     pub fn interactive(&self) -> Result<ExitStatus> {
         let mut child = self.start(Stdio::inherit(), Stdio::inherit())?;
@@ -210,6 +225,35 @@ impl Program {
         let end = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
         let error = Error::unexpected(format!("`{}` failed ({status})", self.line()));
         if end.is_empty() { error } else { error.caused_by(end) }
+    }
+}
+
+/// A program that runs beside this one. It is ended when this is dropped.
+pub struct Background {
+    program: Program,
+    child: std::process::Child,
+    listeners: Vec<std::thread::JoinHandle<String>>,
+}
+
+impl Background {
+    /// How it ended, once it has; an exit status other than 0 is an error that shows the end of what it printed.
+    pub fn ended(&mut self) -> Option<Result<()>> {
+        let status = match self.child.try_wait() {
+            Ok(None) => return None,
+            Ok(Some(status)) => status,
+            Err(error) => return Some(Err(error).context(|| format!("wait for `{}`", self.program.line()))),
+        };
+        let printed: Vec<_> = self.listeners.drain(..).filter_map(|listener| listener.join().ok()).filter(|text| !text.is_empty()).collect();
+        crash::point(&format!("run {}", self.program.name.to_string_lossy()));
+        Some(if status.success() { Ok(()) } else { Err(self.program.failed(status, &printed.first().cloned().unwrap_or_default())) })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -29,6 +29,7 @@ use std::{
 
 pub use known::Secret;
 pub use names::{Certainty, certainty};
+pub use special::decode_base64;
 
 use matcher::Matcher;
 use span::{Span, identity};

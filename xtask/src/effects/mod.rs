@@ -9,4 +9,6 @@ pub mod files;
 pub mod git;
 pub mod lock;
 pub mod network;
+pub mod places;
 pub mod process;
+pub mod tree;

@@ -168,6 +168,19 @@ impl Program {
         Ok(status)
     }
 
+    /// Becomes this program, where the system can; else runs it with the terminal and says how it ended. Returns only then, or when it can't start.
+    pub fn become_it(&self) -> Result<ExitStatus> {
+        let mut command = self.command();
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt as _;
+            crash::point(&format!("become {}", self.name.to_string_lossy()));
+            Err(self.not_started(command.exec()))
+        }
+        #[cfg(not(unix))]
+        command.status().map_err(|error| self.not_started(error))
+    }
+
     /// Starts it with its standard output as a pipe, for streams that don't fit in memory. Its standard error is captured by the caller.
     pub fn spawn(&self) -> Result<std::process::Child> {
         self.start(Stdio::piped(), Stdio::piped())

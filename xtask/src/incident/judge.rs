@@ -5,9 +5,59 @@ use super::redact::{Hit, decode_base64};
 
 /// Words that a secret doesn't hold, but an example does.
 const EXAMPLES: &[&str] = &[
-    "example", "sample", "dummy", "fake", "mock", "test", "demo", "placeholder", "changeme", "change-me", "change_me", "your", "xxxx", "todo", "insert", "replace",
-    "redacted", "secret", "passw", "foo", "bar", "abcd", "bcdef", "1234", "4321", "deadbeef", "0000", "1111", "aaaa", "qwerty", "lorem", "hunter2", "token", "api_key",
-    "apikey", "invalid", "correct", "horse", "default", "user", "admin", "guest", "root", "postgres", "mysql", "redis", "rabbit", "minio", "spam", "eggs", "hello", "world", "key_id",
+    "example",
+    "sample",
+    "dummy",
+    "fake",
+    "mock",
+    "test",
+    "demo",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "change_me",
+    "your",
+    "xxxx",
+    "todo",
+    "insert",
+    "replace",
+    "redacted",
+    "secret",
+    "passw",
+    "foo",
+    "bar",
+    "abcd",
+    "bcdef",
+    "1234",
+    "4321",
+    "deadbeef",
+    "0000",
+    "1111",
+    "aaaa",
+    "qwerty",
+    "lorem",
+    "hunter2",
+    "token",
+    "api_key",
+    "apikey",
+    "invalid",
+    "correct",
+    "horse",
+    "default",
+    "user",
+    "admin",
+    "guest",
+    "root",
+    "postgres",
+    "mysql",
+    "redis",
+    "rabbit",
+    "minio",
+    "spam",
+    "eggs",
+    "hello",
+    "world",
+    "key_id",
 ];
 
 /// A line that says so is left alone.
@@ -21,6 +71,9 @@ pub fn is_secret(hit: &Hit<'_>, line: &[u8], path: &str) -> bool {
     let line_text = String::from_utf8_lossy(line.get(..2000).unwrap_or(line));
     if INLINE.iter().any(|allow| line_text.contains(allow)) {
         return false;
+    }
+    if hit.known {
+        return true;
     }
     let value = hit.value.trim_ascii();
     match hit.label {
@@ -102,7 +155,9 @@ fn is_name(value: &[u8]) -> bool {
 fn is_public(value: &[u8]) -> bool {
     let dashes: Vec<usize> = value.iter().enumerate().filter(|(_, byte)| **byte == b'-').map(|(at, _)| at).collect();
     let uuid = value.len() == 36 && dashes == [8, 13, 18, 23];
-    uuid || value.starts_with(b":") || value.ends_with(b":") || [&b"sha256"[..], b"sha512", b"sha1", b"sha-256", b"thumbprint"].iter().any(|name| value.windows(name.len()).any(|part| part == *name))
+    uuid || value.starts_with(b":")
+        || value.ends_with(b":")
+        || [&b"sha256"[..], b"sha512", b"sha1", b"sha-256", b"thumbprint"].iter().any(|name| value.windows(name.len()).any(|part| part == *name))
 }
 
 /// How often the class of character changes: upper case, lower case, digit, other.
@@ -133,7 +188,7 @@ mod tests {
     use super::*;
 
     fn judged(label: &str, by_name: bool, value: &str, path: &str) -> bool {
-        is_secret(&Hit { label, line: 1, value: value.as_bytes(), by_name }, value.as_bytes(), path)
+        is_secret(&Hit { label, line: 1, value: value.as_bytes(), by_name, known: false }, value.as_bytes(), path)
     }
 
     #[test]
@@ -150,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_line_can_say_that_it_is_no_secret() {
-        let hit = Hit { label: "github-token", line: 1, value: b"ghp_k3J8s9Dk2LmQ0pZx7Vb4Nw5Rt6Yu1Io8Pa2S", by_name: false };
+        let hit = Hit { label: "github-token", line: 1, value: b"ghp_k3J8s9Dk2LmQ0pZx7Vb4Nw5Rt6Yu1Io8Pa2S", by_name: false, known: false };
         assert!(is_secret(&hit, b"token", "a.py"));
         assert!(!is_secret(&hit, b"token  # xtask:allow-secret: revoked long ago", "a.py"));
     }

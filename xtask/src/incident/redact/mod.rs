@@ -97,6 +97,8 @@ pub struct Hit<'a> {
     pub value: &'a [u8],
     /// Only the name of its key gives it away, not what it looks like.
     pub by_name: bool,
+    /// It is one of the values that are known to be secret.
+    pub known: bool,
 }
 
 struct Replace<'a, W> {
@@ -160,7 +162,7 @@ impl<F: FnMut(Hit<'_>)> stream::Sink for Scan<'_, F> {
 
     fn secret(&mut self, span: &Span, value: &[u8]) -> io::Result<()> {
         let label = usize::try_from(span.label).ok().and_then(|index| self.labels.get(index)).map_or("secret", String::as_str);
-        (self.found)(Hit { label, line: self.line, value, by_name: span.stage == span::Stage::Key });
+        (self.found)(Hit { label, line: self.line, value, by_name: span.stage == span::Stage::Key, known: span.stage == span::Stage::Known });
         Ok(())
     }
 

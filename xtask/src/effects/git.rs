@@ -29,6 +29,8 @@ pub struct TagRef {
     pub name: String,
     /// The commit, after peeling an annotated tag.
     pub commit: String,
+    /// What the name itself points at: the commit, or the tag object.
+    pub object: String,
     /// Whether it is a tag object of its own.
     pub annotated: bool,
 }
@@ -200,7 +202,7 @@ fn read_tag(line: &str) -> Option<TagRef> {
         ("tag", "commit") => (peeled, true),
         _ => return None,
     };
-    Some(TagRef { name: name.into(), commit: commit.into(), annotated })
+    Some(TagRef { name: name.into(), commit: commit.into(), object: object.into(), annotated })
 }
 
 fn read_entry(line: &str) -> Option<TreeEntry> {

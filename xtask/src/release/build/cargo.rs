@@ -1,0 +1,140 @@
+//! `cargo build`, made reproducible: fixed target, no incremental state, paths of this machine mapped away, and flags from the commit's own
+//! `.cargo/config.toml` only, never from the user's.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Job, environment};
+use crate::{
+    config::CargoBuild,
+    effects::{files, process::Program},
+    kernel::{Context as _, Error, Result},
+    release::manifest::Tools,
+};
+
+/// A program that cargo built.
+pub(super) struct Executable {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+/// Builds the package's programs for the unit's target.
+pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Result<Vec<Executable>> {
+    let target = job.unit.target.as_deref().unwrap_or_default();
+    let package = cargo.package.as_deref().unwrap_or(&job.artifact.name);
+    let compiler = Compiler::ask(job)?;
+    tools.add("rustc", &compiler.version);
+    tools.add("cargo", &environment::fresh(Program::new("cargo").arg("--version").folder(&job.source.root), job).read()?);
+    if let Ok(cc) = Program::new("cc").arg("--version").read() {
+        tools.add("cc", cc.lines().next().unwrap_or_default());
+    }
+    let program = environment::fresh(command(cargo, package, target), job)
+        .folder(&job.source.root)
+        .env("CARGO_TARGET_DIR", job.place.target())
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_TERM_COLOR", "never")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(job, target, &compiler)?.join("\u{1f}"));
+    let messages = program.stream_captured(job.events).context(|| format!("build `{package}` for {target}"))?;
+    let found = executables(&messages, cargo, package);
+    check(&found, cargo, package)?;
+    Ok(found)
+}
+
+fn command(cargo: &CargoBuild, package: &str, target: &str) -> Program {
+    let program = Program::new("cargo").args(["build", "--locked", "--message-format=json-render-diagnostics", "--package", package, "--target", target]);
+    let program = program.args(["--profile", cargo.profile.as_deref().unwrap_or("release")]);
+    let program = if cargo.bins.is_empty() { program.arg("--bins") } else { program };
+    let program = cargo.bins.iter().fold(program, |program, bin| program.args(["--bin", bin]));
+    let program = if cargo.no_default_features { program.arg("--no-default-features") } else { program };
+    if cargo.features.is_empty() { program } else { program.args(["--features", &cargo.features.join(",")]) }
+}
+
+/// What rustc tells of itself.
+struct Compiler {
+    version: String,
+    commit: String,
+    sysroot: String,
+}
+
+impl Compiler {
+    fn ask(job: &Job<'_>) -> Result<Self> {
+        let rustc = |arg: &[&str]| environment::fresh(Program::new("rustc").args(arg).folder(&job.source.root), job).read();
+        let verbose = rustc(&["-vV"])?;
+        let field = |name: &str| verbose.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+        let version = verbose.lines().next().unwrap_or_default().to_owned();
+        Ok(Self { version, commit: field("commit-hash:"), sysroot: rustc(&["--print", "sysroot"])? })
+    }
+}
+
+/// The commit's own flags, then every folder of this machine mapped to a name that says what it was.
+fn flags(job: &Job<'_>, target: &str, compiler: &Compiler) -> Result<Vec<String>> {
+    let mut flags = own_flags(&job.source.root, target)?;
+    let mut map = |from: &Path, to: &str| flags.push(format!("--remap-path-prefix={}={to}", from.display()));
+    let homes = cargo_homes();
+    homes.iter().for_each(|home| map(home, "/cargo"));
+    // With the component rust-src installed, rustc writes its local paths instead of these.
+    map(&Path::new(&compiler.sysroot).join("lib/rustlib/src/rust"), &format!("/rustc/{}", compiler.commit));
+    map(&job.place.target(), "/target");
+    map(&job.source.root, "/source");
+    if target.contains("msvc") {
+        flags.push("-Clink-arg=/Brepro".into());
+    }
+    Ok(flags)
+}
+
+fn cargo_homes() -> Vec<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let usual = directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".cargo"));
+    let home = named.or(usual);
+    // Behind a link, both names can show up.
+    let real = home.as_ref().and_then(|home| home.canonicalize().ok()).filter(|real| Some(real) != home.as_ref());
+    home.into_iter().chain(real).collect()
+}
+
+/// `build.rustflags` and `target.<triple>.rustflags` of the commit: setting the flags by environment switches these off, so they are
+/// read and passed on. The user's own configuration stays out.
+fn own_flags(root: &Path, target: &str) -> Result<Vec<String>> {
+    let text = files::read_text_if_there(&root.join(".cargo/config.toml"))?;
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let config: toml_edit::DocumentMut = text.parse().context(|| "read the commit's .cargo/config.toml".into())?;
+    let of = |table: Option<&toml_edit::Item>| table.and_then(|table| table.get("rustflags")).map(words).unwrap_or_default();
+    let specific = of(config.get("target").and_then(|targets| targets.get(target)));
+    Ok(if specific.is_empty() { of(config.get("build")) } else { specific })
+}
+
+fn words(item: &toml_edit::Item) -> Vec<String> {
+    match (item.as_str(), item.as_array()) {
+        (Some(text), _) => text.split_whitespace().map(str::to_owned).collect(),
+        (_, Some(array)) => array.iter().filter_map(|word| word.as_str()).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn executables(messages: &str, cargo: &CargoBuild, package: &str) -> Vec<Executable> {
+    let parsed = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut found: Vec<Executable> = parsed.filter_map(|message| executable(&message, package)).collect();
+    found.retain(|program| cargo.bins.is_empty() || cargo.bins.contains(&program.name));
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
+
+fn executable(message: &Value, package: &str) -> Option<Executable> {
+    let path = PathBuf::from(message.get("executable")?.as_str()?);
+    let target = message.get("target")?;
+    let is_bin = target.get("kind")?.as_array()?.iter().any(|kind| kind == "bin");
+    let id = message.get("package_id")?.as_str()?;
+    // `path+file:///…/rocket#1.2.0` or `…#rocket@1.2.0`
+    let fragment = id.rsplit('#').next()?;
+    let named = fragment.split('@').next() == Some(package) || id.split('#').next()?.ends_with(&format!("/{package}"));
+    (is_bin && named).then(|| Some(Executable { name: target.get("name")?.as_str()?.to_owned(), path })).flatten()
+}
+
+fn check(found: &[Executable], cargo: &CargoBuild, package: &str) -> Result<()> {
+    let missing: Vec<&str> = cargo.bins.iter().map(String::as_str).filter(|bin| !found.iter().any(|program| program.name == *bin)).collect();
+    if found.is_empty() || !missing.is_empty() {
+        let what = if missing.is_empty() { "no program".into() } else { format!("not {}", missing.join(", ")) };
+        return Err(Error::refused(format!("cargo built {what} of package `{package}`")).hint("compare artifact.cargo.bins in xtask.toml with the package's [[bin]]"));
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Which files go into an artifact: programs that were built, files of the commit, files that `run` made.
+
+use std::path::PathBuf;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::{Job, cargo::Executable, source::FileKind};
+use crate::{
+    config::Build,
+    effects::files,
+    kernel::{Context as _, Error, Finding, Result},
+    release::manifest::Origin,
+};
+
+/// A file on its way into an artifact.
+#[derive(Clone, Debug)]
+pub(super) struct Collected {
+    /// Its path inside the artifact, with `/`.
+    pub(super) name: String,
+    /// Where its bytes are.
+    pub(super) path: PathBuf,
+    pub(super) kind: FileKind,
+    pub(super) origin: Origin,
+}
+
+/// Everything for one artifact, sorted by name; a pattern that matches nothing is an error that says where its files may be.
+pub(super) fn collect(job: &Job<'_>, programs: Vec<Executable>) -> Result<Vec<Collected>> {
+    let mut found: Vec<Collected> = programs.into_iter().map(program).collect();
+    for glob in &job.artifact.files {
+        let matched = matching(job, glob)?;
+        if matched.is_empty() {
+            return Err(nothing(job, glob));
+        }
+        found.extend(matched);
+    }
+    found.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    found.dedup_by(|a, b| a.name == b.name && a.path == b.path);
+    Ok(found)
+}
+
+fn program(program: Executable) -> Collected {
+    let name = program.path.file_name().map_or(program.name, |name| name.to_string_lossy().into_owned());
+    Collected { name, path: program.path, kind: FileKind::Executable, origin: Origin::Built }
+}
+
+fn matching(job: &Job<'_>, glob: &str) -> Result<Vec<Collected>> {
+    let matcher = matcher(glob)?;
+    let committed = job.source.files.iter().filter(|file| matcher.is_match(&file.path));
+    let mut found: Vec<Collected> = committed.map(|file| collected(job, &file.path, job.source.path(&file.path), file.kind, Origin::Commit)).collect();
+    if matches!(job.artifact.build, Build::Run(_)) {
+        found.extend(made(job, &matcher)?);
+    }
+    if found.is_empty() && job.artifact.build == Build::Files {
+        found = prebuilt(job, glob, &matcher)?;
+    }
+    Ok(found)
+}
+
+/// Files in the checkout that the commit doesn't have: `run` made them.
+fn made(job: &Job<'_>, matcher: &GlobMatcher) -> Result<Vec<Collected>> {
+    let all = files::walk(&job.source.root)?;
+    let made = all.into_iter().filter(|path| !path.starts_with(".git/") && matcher.is_match(path) && !job.source.files.iter().any(|file| file.path == *path));
+    made.map(|path| on_disk(job, &path, job.source.path(&path), Origin::Built)).collect()
+}
+
+/// Installers that another tool built are usually ignored by git. They are taken from the work tree when a pattern matches nothing
+/// else, and manifest and person are told: these bytes don't come from the commit.
+fn prebuilt(job: &Job<'_>, glob: &str, matcher: &GlobMatcher) -> Result<Vec<Collected>> {
+    let all = files::walk(&job.project.root)?;
+    let found: Vec<String> = all.into_iter().filter(|path| !path.starts_with(".git/") && !path.starts_with(".xtask/") && matcher.is_match(path)).collect();
+    if !found.is_empty() {
+        let message = format!("{} files that match `{glob}` are not in the commit: they are taken from the work tree as they are", found.len());
+        job.events.warn(Finding::warning("not-from-commit", message).hint("release.json marks them with \"origin\": \"work-tree\"; `verify --rebuild` can't build them again"));
+    }
+    found.iter().map(|path| on_disk(job, path, job.project.root.join(path), Origin::WorkTree)).collect()
+}
+
+fn on_disk(job: &Job<'_>, path: &str, real: PathBuf, origin: Origin) -> Result<Collected> {
+    let entry = files::look(&real)?;
+    let kind = if entry.link { FileKind::Link } else if entry.executable { FileKind::Executable } else { FileKind::Plain };
+    Ok(collected(job, path, real, kind, origin))
+}
+
+fn collected(job: &Job<'_>, path: &str, real: PathBuf, kind: FileKind, origin: Origin) -> Collected {
+    let prefix = job.artifact.strip_prefix.as_deref().map(|prefix| format!("{}/", prefix.trim_matches('/')));
+    let name = prefix.as_deref().and_then(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
+    Collected { name: name.into(), path: real, kind, origin }
+}
+
+/// `*` stays within a folder, `**` doesn't, as in .gitignore.
+fn matcher(glob: &str) -> Result<GlobMatcher> {
+    let built = GlobBuilder::new(glob).literal_separator(true).build().context(|| format!("read the glob `{glob}`"))?;
+    Ok(built.compile_matcher())
+}
+
+fn nothing(job: &Job<'_>, glob: &str) -> Error {
+    let name = &job.artifact.name;
+    let hint = match &job.artifact.build {
+        Build::Run(_) => "the commands of `run` must make it in the checkout; globs match paths from the repository's root, `*` stays within one folder",
+        Build::Cargo(_) => "cargo artifacts take files from the commit: is it committed?",
+        Build::Files => "neither the commit nor the work tree has such a file",
+    };
+    Error::refused(format!("artifact `{name}`: nothing matches `{glob}`")).hint(hint)
+}

@@ -1,0 +1,203 @@
+//! Plan → files: a clean checkout of the commit, builds in an environment that tells them nothing of this machine, archives, checksums.
+//!
+//! Everything happens outside the work tree, so that neither ignored files there nor configuration above it can leak in. What comes out
+//! is [`Built`]: the exact set, with sizes and digests; only [`super::verify`] turns it into something that can be published.
+
+mod cargo;
+mod collect;
+mod environment;
+mod leaks;
+mod pack;
+mod source;
+mod version_check;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{
+    manifest::{self, Origin, Tools},
+    plan::{MANIFEST, ReleasePlan, SUMS, Unit},
+    sbom, sums,
+};
+use crate::{
+    config::{Artifact, Build, Project},
+    effects::files,
+    kernel::{Digest, Error, Events, Result},
+};
+pub use environment::host_target;
+pub use source::Source;
+
+/// Where building happens: a folder of this project's own, outside its work tree.
+#[derive(Clone, Debug)]
+pub struct Place {
+    folder: PathBuf,
+}
+
+impl Place {
+    /// The usual place: kept between builds, so that the next one is warm. One a project root.
+    pub fn usual(root: &Path, name: &str) -> Result<Self> {
+        let mark = Digest::of(root.to_string_lossy().as_bytes()).hex();
+        let mark = mark.get(..12).unwrap_or(&mark);
+        Ok(Self { folder: files::cache_folder()?.join(format!("{name}-{mark}")) })
+    }
+
+    /// Another place, for a build that must share nothing with the usual one.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    fn source(&self) -> PathBuf {
+        self.folder.join("source")
+    }
+
+    fn target(&self) -> PathBuf {
+        self.folder.join("target")
+    }
+
+    /// What keeps two builds apart that would share this place.
+    pub fn lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+}
+
+/// A file that was built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BuiltFile {
+    /// Its name in the release.
+    pub name: String,
+    /// Where it is.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: Digest,
+    /// The artifact it belongs to; none for checksums, manifest and bill of materials.
+    pub artifact: Option<String>,
+    /// The target it was built for.
+    pub target: Option<String>,
+    /// What it was made from.
+    pub origin: Origin,
+}
+
+/// The exact set of files of a release, as they lie in one folder. Not verified yet.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Every file of the release, sorted by name: artifacts, bill of materials, manifest, checksums.
+    pub files: Vec<BuiltFile>,
+}
+
+/// Builds everything that the plan lists into a folder, which holds exactly that afterwards.
+pub fn build(project: &Project, plan: &ReleasePlan, place: &Place, out: &Path, events: &Events) -> Result<Built> {
+    let _lock = crate::effects::lock::acquire(&place.lock(), "building")?;
+    events.step(format!("building {} from {}", plan.subject.tag, plan.subject.commit.get(..12).unwrap_or(&plan.subject.commit)));
+    let source = source::prepare(project, plan, &place.source(), events)?;
+    empty(out)?;
+    let mut built = Vec::new();
+    let mut tools = Tools::default();
+    for unit in &plan.units {
+        let artifact = find(project, unit)?;
+        built.extend(build_unit(&Job { project, plan, place, source: &source, artifact, unit, out, events }, &mut tools)?);
+    }
+    finish(project, plan, &source, built, tools, out)
+}
+
+/// Everything that building one unit needs to know.
+struct Job<'a> {
+    project: &'a Project,
+    plan: &'a ReleasePlan,
+    place: &'a Place,
+    source: &'a Source,
+    artifact: &'a Artifact,
+    unit: &'a Unit,
+    out: &'a Path,
+    events: &'a Events,
+}
+
+fn build_unit(job: &Job<'_>, tools: &mut Tools) -> Result<Vec<BuiltFile>> {
+    let target = job.unit.target.as_deref();
+    job.events.step(format!("artifact {}{}", job.artifact.name, target.map(|target| format!(" for {target}")).unwrap_or_default()));
+    let programs = match &job.artifact.build {
+        Build::Cargo(cargo) => cargo::build(job, cargo, tools)?,
+        Build::Run(lines) => {
+            job.source.clean()?;
+            environment::run_lines(job, lines)?;
+            Vec::new()
+        }
+        Build::Files => Vec::new(),
+    };
+    let collected = collect::collect(job, programs)?;
+    if job.artifact.build != Build::Files {
+        leaks::refuse(job, &collected)?;
+    }
+    let files = pack::pack(job, &collected)?;
+    if let Some(line) = &job.artifact.version_check {
+        version_check::ask(job, line, &files, &collected)?;
+    }
+    Ok(files)
+}
+
+/// Bill of materials, manifest, checksums: in this order, since each covers what was there before.
+fn finish(project: &Project, plan: &ReleasePlan, source: &Source, mut built: Vec<BuiltFile>, tools: Tools, out: &Path) -> Result<Built> {
+    unique(&built)?;
+    built.push(universal(out, &plan.sbom, &sbom::write(plan, source)?)?);
+    built.sort_by(|a, b| a.name.cmp(&b.name));
+    let manifest = manifest::Manifest::new(plan, &built, tools, Vec::new());
+    complete(project, out, built, &manifest)
+}
+
+/// Writes manifest and checksums for these files.
+pub(super) fn complete(_: &Project, out: &Path, mut built: Vec<BuiltFile>, manifest: &manifest::Manifest) -> Result<Built> {
+    built.push(universal(out, MANIFEST, manifest.to_json()?.as_bytes())?);
+    built.sort_by(|a, b| a.name.cmp(&b.name));
+    let sums = sums::write(built.iter().map(|file| (file.name.as_str(), file.sha256)));
+    built.push(universal(out, SUMS, sums.as_bytes())?);
+    built.sort_by(|a, b| a.name.cmp(&b.name));
+    files::sync_dir(out)?;
+    Ok(Built { folder: out.into(), files: built })
+}
+
+fn universal(out: &Path, name: &str, bytes: &[u8]) -> Result<BuiltFile> {
+    let path = out.join(name);
+    files::write(&path, bytes)?;
+    Ok(BuiltFile { name: name.into(), path, size: bytes.len() as u64, sha256: Digest::of(bytes), artifact: None, target: None, origin: Origin::Made })
+}
+
+fn find<'a>(project: &'a Project, unit: &Unit) -> Result<&'a Artifact> {
+    let artifact = project.config.artifacts.iter().find(|artifact| artifact.name == unit.artifact);
+    artifact.ok_or_else(|| Error::unexpected(format!("the plan names an artifact `{}` that xtask.toml doesn't have", unit.artifact)))
+}
+
+fn unique(built: &[BuiltFile]) -> Result<()> {
+    let reserved = [MANIFEST, SUMS];
+    let mut seen = std::collections::BTreeMap::new();
+    for file in built {
+        let owner = file.artifact.as_deref().unwrap_or_default();
+        if reserved.contains(&file.name.as_str()) {
+            return Err(Error::refused(format!("artifact `{owner}` has a file named {}, which the release makes itself", file.name)).hint("rename it, or leave it out of `files`"));
+        }
+        if let Some(other) = seen.insert(&file.name, owner) {
+            return Err(Error::refused(format!("two files of the release would be called {}: from artifacts `{other}` and `{owner}`", file.name))
+                .hint("an asset's name is the file's name without its folders: rename one, or pack them into an archive"));
+        }
+    }
+    Ok(())
+}
+
+/// An output folder is ours to empty only if we filled it, or if there is nothing in it.
+fn empty(out: &Path) -> Result<()> {
+    let names = files::list(out)?;
+    if !names.is_empty() && !names.iter().any(|name| name == MANIFEST) {
+        let complete = || Error::refused(format!("{} is not empty and holds no {MANIFEST}: it is not a folder that `build` filled", out.display()));
+        return Err(complete().hint("choose another folder with --out, or empty it yourself"));
+    }
+    for name in names.iter().filter(|name| name.as_str() != MANIFEST) {
+        files::remove_file(&out.join(name))?;
+    }
+    // The manifest goes last: a folder whose emptying was interrupted is still known as ours.
+    files::remove_file(&out.join(MANIFEST))?;
+    files::create_dir(out)
+}

@@ -1,0 +1,53 @@
+//! What git says about the place that a release is made from. Gathered once; everything after decides on these values.
+
+use crate::{
+    effects::git::{Git, TagRef},
+    kernel::{Error, Kind, Result, Tag, TagTemplate},
+};
+
+/// The repository at this moment.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The commit at HEAD.
+    pub head: String,
+    /// How many commits lead to it (those that a shallow clone has).
+    pub commits: u64,
+    /// Its committer time in Unix seconds.
+    pub time: i64,
+    /// Whether history was cut off.
+    pub shallow: bool,
+    /// All tags.
+    pub tags: Vec<TagRef>,
+    /// What differs from HEAD or is untracked, ignored files aside.
+    pub dirty: Vec<String>,
+}
+
+impl Facts {
+    /// Asks git.
+    pub fn gather(git: &Git) -> Result<Self> {
+        let head = git.commit("HEAD")?.ok_or_else(|| {
+            Error::new(Kind::Usage, "this repository has no commit yet: there is nothing to release").hint("commit your work first: git add -A && git commit")
+        })?;
+        Ok(Self { commits: git.count(&head)?, time: git.commit_time(&head)?, shallow: git.is_shallow()?, tags: git.tags()?, dirty: git.dirty()?, head })
+    }
+
+    /// The tag of that name.
+    pub fn tag(&self, name: &str) -> Option<&TagRef> {
+        self.tags.iter().find(|tag| tag.name == name)
+    }
+
+    /// Tags at HEAD that fit the template, highest version first.
+    pub fn tags_at_head(&self, template: &TagTemplate) -> Vec<Tag> {
+        let at_head = self.tags.iter().filter(|tag| tag.commit == self.head);
+        let mut tags: Vec<Tag> = at_head.filter_map(|tag| template.matches(&tag.name)).collect();
+        tags.sort_by(|a, b| b.version.cmp(&a.version));
+        tags
+    }
+
+    /// All tags that fit the template, highest version first.
+    pub fn known(&self, template: &TagTemplate) -> Vec<Tag> {
+        let mut tags: Vec<Tag> = self.tags.iter().filter_map(|tag| template.matches(&tag.name)).collect();
+        tags.sort_by(|a, b| b.version.cmp(&a.version));
+        tags
+    }
+}

@@ -1,0 +1,16 @@
+//! Releases: facts → plan → build → verify → publish → prune, and the way back.
+//!
+//! Each step consumes what the one before gave, so that unverified bytes can't be published. May use every room below; writes only
+//! through `effects/`, `archive/` and a forge.
+
+pub mod build;
+pub mod facts;
+pub mod manifest;
+pub mod plan;
+pub mod preflight;
+pub mod publish;
+pub mod retention;
+mod sbom;
+pub mod subject;
+mod sums;
+pub mod verify;

@@ -10,6 +10,7 @@ mod effects;
 #[doc(hidden)]
 pub mod incident;
 mod ledger;
+mod release;
 mod report;
 mod services;
 mod versions;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::report::Colour;
+use crate::{config::ForgeKind, report::Colour};
 
 /// Releases that can be taken back, data that can be brought back.
 #[derive(Debug, Parser)]
@@ -50,8 +50,34 @@ pub(crate) enum Command {
     /// The compose stack, with health gates
     #[command(subcommand)]
     Services(super::services::Services),
+    /// Write an xtask.toml from what the repository holds
+    Init(InitArgs),
+    /// Look at everything; show every finding at once
+    Check(CheckArgs),
+    /// What `release` would do
+    Plan(PlanArgs),
+    /// Deterministic artifacts, SHA256SUMS, release.json, SBOM
+    Build(BuildArgs),
+    /// Compare bytes with the manifest, of a folder or a release
+    Verify(VerifyArgs),
+    /// Check, build, verify, publish, prune
+    Release(ReleaseArgs),
+    /// What the forge holds
+    Releases(ForgeArgs),
+    /// Remove releases beyond the last N
+    Prune(PruneArgs),
+    /// What is live, what is pending
+    Status(ForgeArgs),
+    /// What was done here
+    History(HistoryArgs),
+    /// This repository's own checks
+    Ci(CiArgs),
     /// Print the JSON Schema of xtask.toml
     Schema,
+    /// Print a completion script
+    Completions(CompletionsArgs),
+    /// Print the manual pages
+    Man,
 }
 
 impl Command {
@@ -60,7 +86,194 @@ impl Command {
         match self {
             Self::Bump(_) => "bump",
             Self::Services(command) => command.name(),
+            Self::Init(_) => "init",
+            Self::Check(_) => "check",
+            Self::Plan(_) => "plan",
+            Self::Build(_) => "build",
+            Self::Verify(_) => "verify",
+            Self::Release(_) => "release",
+            Self::Releases(_) => "releases",
+            Self::Prune(_) => "prune",
+            Self::Status(_) => "status",
+            Self::History(_) => "history",
+            Self::Ci(_) => "ci",
             Self::Schema => "schema",
+            Self::Completions(_) => "completions",
+            Self::Man => "man",
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Replace an xtask.toml that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Groups of checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Group {
+    /// xtask.toml itself
+    Config,
+    /// Every place where the version is written
+    Versions,
+    /// The tag, the branch names, the work tree
+    Tag,
+    /// What building needs
+    Build,
+    /// Credentials, rights, burnt tags
+    Forge,
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 5] = [Self::Config, Self::Versions, Self::Tag, Self::Build, Self::Forge];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Versions => "versions",
+            Self::Tag => "tag",
+            Self::Build => "build",
+            Self::Forge => "forge",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Only these groups
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "GROUPS")]
+    pub(crate) only: Vec<Group>,
+    /// Check against this tag [default: the tag at HEAD]
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    /// The forge to look at [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeKind>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The tag [default: the tag at HEAD]
+    #[arg(long, conflicts_with = "snapshot")]
+    pub(crate) tag: Option<String>,
+    /// Plan a snapshot of HEAD
+    #[arg(long)]
+    pub(crate) snapshot: bool,
+    /// Print the GitHub Actions matrix
+    #[arg(long)]
+    pub(crate) matrix: bool,
+    /// Let changes in that aren't committed
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+    /// Where to [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeKind>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// The tag [default: the tag at HEAD, else a snapshot]
+    #[arg(long, conflicts_with = "snapshot")]
+    pub(crate) tag: Option<String>,
+    /// Build a snapshot of HEAD
+    #[arg(long)]
+    pub(crate) snapshot: bool,
+    /// Only these targets
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Vec<String>,
+    /// The folder to fill [default: .xtask/dist/TAG]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Let changes in that aren't committed; release.json says so
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A folder or a tag [default: this folder if it is a release, else the latest]
+    #[arg(value_name = "DIR or TAG")]
+    pub(crate) what: Option<String>,
+    /// Build again in a fresh clone elsewhere, and compare
+    #[arg(long)]
+    pub(crate) rebuild: bool,
+    /// The forge to download from [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeKind>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ReleaseArgs {
+    /// The tag [default: the tag at HEAD]
+    #[arg(long, conflicts_with = "snapshot")]
+    pub(crate) tag: Option<String>,
+    /// Release a snapshot of HEAD for this machine: no tag needed
+    #[arg(long)]
+    pub(crate) snapshot: bool,
+    /// Only these targets
+    #[arg(long, value_name = "TRIPLE")]
+    pub(crate) target: Vec<String>,
+    /// Where to [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeKind>,
+    /// Stop before publishing
+    #[arg(long)]
+    pub(crate) draft: bool,
+    /// Publish as a prerelease, whatever the version says
+    #[arg(long)]
+    pub(crate) prerelease: bool,
+    /// Let changes in that aren't committed; release.json says so
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForgeArgs {
+    /// The forge to look at [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeKind>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// Full releases to keep [default: release.keep]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) keep: Option<usize>,
+    /// Prereleases to keep [default: release.keep-prereleases]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_prereleases: Option<usize>,
+    /// The forge [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(crate) forge: Option<ForgeKind>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("0 would keep no release: keep at least 1".into()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("not a number".into()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Only the last N
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CiArgs {
+    /// Only these steps
+    #[arg(long, value_delimiter = ',', value_name = "STEPS")]
+    pub(crate) only: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }

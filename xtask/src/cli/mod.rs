@@ -3,7 +3,20 @@
 pub(crate) mod args;
 mod bump;
 mod services;
+mod build;
+mod check;
+mod ci;
+mod forges;
+mod init;
+mod plan;
+mod prune;
+mod release;
+mod releases;
 mod session;
+mod show;
+mod status;
+mod texts;
+mod verify;
 
 pub(crate) use session::Session;
 
@@ -43,7 +56,20 @@ fn run(session: &Session, command: &Command) -> Result<Answer> {
     match command {
         Command::Bump(args) => bump::run(session, args),
         Command::Services(command) => services::run(session, command),
-        Command::Schema => Ok(schema()),
+        Command::Init(args) => init::run(session, args),
+        Command::Check(args) => check::run(session, args),
+        Command::Plan(args) => plan::run(session, args),
+        Command::Build(args) => build::run(session, args),
+        Command::Verify(args) => verify::run(session, args),
+        Command::Release(args) => release::run(session, args),
+        Command::Releases(args) => releases::run(session, args),
+        Command::Prune(args) => prune::run(session, args),
+        Command::Status(args) => status::run(session, args),
+        Command::History(args) => status::history(session, args),
+        Command::Ci(args) => ci::run(session, args),
+        Command::Schema => Ok(texts::schema()),
+        Command::Completions(args) => Ok(texts::completions(args)),
+        Command::Man => texts::man(),
     }
 }
 
@@ -62,10 +88,4 @@ fn parse() -> Result<Cli, ExitCode> {
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
-}
-
-fn schema() -> Answer {
-    let schema = crate::config::schema();
-    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    Answer::new(&schema, crate::report::View::Text(text))
 }

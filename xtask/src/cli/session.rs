@@ -51,6 +51,16 @@ impl Session {
         Ok(Go::On)
     }
 
+    /// What is wanted anyway is asked about only where a person can answer.
+    pub(crate) fn ask_on_terminal(&self, question: &str, plan: &Answer) -> Result<()> {
+        use std::io::IsTerminal as _;
+        if self.global.yes || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Ok(());
+        }
+        self.reporter.show(&plan.view);
+        self.reporter.confirm(question)
+    }
+
     /// Ctrl-C: what was done stays done, journals say the rest; the document of `--json` is written then too.
     pub(crate) fn catch_interrupts(&self, command: &'static str) {
         let reporter = Reporter::new(self.reporter.style());

@@ -201,7 +201,7 @@ pub struct ForgeRules {
 }
 
 /// Which forge `release` publishes to unless `--forge` says otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum ForgeKind {
     /// A folder.

@@ -257,3 +257,76 @@ pub fn read_stdin() -> Result<Vec<u8>> {
     io::stdin().lock().read_to_end(&mut bytes).context(|| "read standard input".into())?;
     Ok(bytes)
 }
+
+/// What a file is, for those who copy it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// A symbolic link.
+    pub link: bool,
+    /// Its owner may execute it.
+    pub executable: bool,
+}
+
+/// Looks at a file without following links.
+pub fn look(path: &Path) -> Result<Look> {
+    let meta = path.symlink_metadata().context(|| format!("look at {}", path.display()))?;
+    Ok(Look { link: meta.is_symlink(), executable: is_executable(&meta) })
+}
+
+#[cfg(unix)]
+fn is_executable(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    meta.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Where a symbolic link leads, with `/`.
+pub fn read_link(path: &Path) -> Result<String> {
+    let target = fs::read_link(path).context(|| format!("read the link {}", path.display()))?;
+    Ok(target.to_string_lossy().replace('\\', "/"))
+}
+
+/// Copies a file or a link as what it is, with its mode.
+pub fn clone_entry(from: &Path, to: &Path) -> Result<Look> {
+    let look = look(from)?;
+    if look.link {
+        make_link(&read_link(from)?, to)?;
+    } else {
+        fs::copy(from, to).context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    }
+    crash::point("copy");
+    Ok(look)
+}
+
+#[cfg(unix)]
+fn make_link(target: &str, to: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, to).context(|| format!("make the link {}", to.display()))
+}
+
+#[cfg(windows)]
+fn make_link(target: &str, to: &Path) -> Result<()> {
+    std::os::windows::fs::symlink_file(target, to).context(|| format!("make the link {}", to.display()))
+}
+
+/// A folder for what can be made again: the user's cache folder, or the system's temporary one where there is no home.
+pub fn cache_folder() -> Result<PathBuf> {
+    let usual = directories::BaseDirs::new().map(|dirs| dirs.cache_dir().join("xtask"));
+    let folder = std::env::var_os("XTASK_BUILD_DIR").map(PathBuf::from).or(usual).unwrap_or_else(|| std::env::temp_dir().join("xtask"));
+    match create_dir(&folder) {
+        Ok(()) => Ok(folder),
+        Err(_) => {
+            let temporary = std::env::temp_dir().join("xtask");
+            create_dir(&temporary)?;
+            Ok(temporary)
+        }
+    }
+}
+
+/// A folder that goes when it is dropped.
+pub fn scratch(what: &str) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(&format!("xtask-{what}-")).tempdir().context(|| "make a temporary folder".into())
+}

@@ -110,15 +110,6 @@ impl Git {
         Ok(text.lines().filter_map(read_tag).collect())
     }
 
-    /// Whether a branch of that name exists here or on a remote that was fetched.
-    pub fn has_branch(&self, name: &str) -> Result<bool> {
-        let text = self.read(&["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"])?;
-        let local = format!("refs/heads/{name}");
-        Ok(text
-            .lines()
-            .any(|full| full == local || full.strip_prefix("refs/remotes/").and_then(|rest| rest.split_once('/')).is_some_and(|(_, branch)| branch == name)))
-    }
-
     /// Paths that differ from HEAD or are untracked and not ignored.
     pub fn dirty(&self) -> Result<Vec<String>> {
         let captured = self.capture(&["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])?;
@@ -169,20 +160,57 @@ impl Git {
         Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
-    /// A clone of one commit with nothing of this work tree in it; line endings stay as the commit has them.
-    pub fn checkout_to(&self, commit: &str, folder: &Path) -> Result<()> {
-        let source = self.root.to_string_lossy();
-        let target = folder.to_string_lossy();
-        self.read(&["clone", "--quiet", "--no-checkout", "--local", "-c", "core.autocrlf=false", "-c", "core.eol=lf", "--", &source, &target])
-            .context(|| format!("clone the repository into {target}"))?;
-        Self::at(folder).switch_to(commit)
+    /// The names of all branches, local ones and those of remotes, without the remote's name.
+    pub fn branches(&self) -> Result<Vec<String>> {
+        let text = self.read(&["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"])?;
+        let short = |full: &str| match full.strip_prefix("refs/heads/") {
+            Some(local) => Some(local.to_owned()),
+            None => full.strip_prefix("refs/remotes/")?.split_once('/').map(|(_, branch)| branch.to_owned()),
+        };
+        let mut names: Vec<String> = text.lines().filter_map(short).filter(|name| name != "HEAD").collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
-    /// Makes a clone's work tree exactly this commit. Files that git ignores stay, so that a build there starts warm.
+    /// A clone of one commit with nothing of this work tree in it.
+    pub fn checkout_to(&self, commit: &str, folder: &Path) -> Result<()> {
+        super::files::create_dir(super::files::parent(folder))?;
+        let target = folder.to_string_lossy();
+        program(super::files::parent(folder)).args(["clone", "--quiet", "--no-checkout", "--", &self.root.to_string_lossy(), &target]).read().context(|| format!("clone the repository into {target}"))?;
+        let clone = Self::at(folder);
+        clone.fetch_from(&self.root, commit)?;
+        clone.switch_to(commit)
+    }
+
+    /// Gets a commit from another repository on this machine, whatever branch or tag leads to it.
+    pub fn fetch_from(&self, other: &Path, commit: &str) -> Result<()> {
+        // Exactly the commit's bytes: this file outranks every .gitattributes of the tree.
+        super::files::write(&self.root.join(".git/info/attributes"), b"* -text -ident -working-tree-encoding\n")?;
+        if self.commit(commit)?.is_some() {
+            return Ok(());
+        }
+        let other = other.to_string_lossy();
+        let wanted = self.program().args(["fetch", "--quiet", "--no-tags", &other, commit]).capture()?;
+        if !wanted.status.success() {
+            self.read(&["fetch", "--quiet", "--force", &other, "+refs/heads/*:refs/xtask/heads/*", "+refs/tags/*:refs/xtask/tags/*", "+HEAD:refs/xtask/HEAD"])?;
+        }
+        Ok(())
+    }
+
+    /// Makes a clone's work tree exactly this commit.
     pub fn switch_to(&self, commit: &str) -> Result<()> {
         self.read(&["checkout", "--quiet", "--force", "--detach", commit])?;
-        self.read(&["clean", "--quiet", "-ffd"])?;
-        Ok(())
+        if self.root.join(".gitmodules").is_file() {
+            self.read(&["submodule", "--quiet", "update", "--init", "--recursive", "--force"])?;
+        }
+        self.clean()
+    }
+
+    /// Removes everything that isn't of the commit, ignored files too.
+    pub fn clean(&self) -> Result<()> {
+        self.read(&["clean", "--quiet", "-ffdx"])?;
+        self.read(&["checkout", "--quiet", "--force", "HEAD", "--", "."]).map(drop).or_else(|_| Ok(()))
     }
 }
 

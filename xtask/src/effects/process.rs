@@ -129,20 +129,34 @@ impl Program {
 
     /// Runs it, passing each line that it prints on as an event; an exit status other than 0 is an error.
     pub fn stream(&self, events: &Events) -> Result<()> {
+        let heard = events.clone();
+        self.streamed(events, move |pipe, from| pass_on(pipe, from, &heard)).map(drop)
+    }
+
+    /// The same, but standard output is kept whole and given back.
+    pub fn stream_captured(&self, events: &Events) -> Result<String> {
+        self.streamed(events, |mut pipe, _| {
+            let mut bytes = Vec::new();
+            // A pipe that breaks ends the output; the exit status says how it went.
+            let _ = pipe.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+
+    fn streamed(&self, events: &Events, stdout: impl FnOnce(std::process::ChildStdout, &str) -> String + Send) -> Result<String> {
         let mut child = self.start(Stdio::piped(), Stdio::piped())?;
         let input = self.feed(&mut child);
         let from = Path::new(&self.name).file_name().unwrap_or(&self.name).to_string_lossy().into_owned();
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let last = std::thread::scope(|scope| {
-            let outs = scope.spawn(|| out.map(|pipe| pass_on(pipe, &from, events)));
+        let (outs, errs) = std::thread::scope(|scope| {
+            let outs = scope.spawn(|| out.map(|pipe| stdout(pipe, &from)));
             let errs = scope.spawn(|| err.map(|pipe| pass_on(pipe, &from, events)));
-            let (outs, errs) = (outs.join().ok().flatten(), errs.join().ok().flatten());
-            errs.filter(|text| !text.is_empty()).or(outs).unwrap_or_default()
+            (outs.join().ok().flatten().unwrap_or_default(), errs.join().ok().flatten().unwrap_or_default())
         });
         let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
         drop(input);
         crash::point(&format!("run {}", self.name.to_string_lossy()));
-        if status.success() { Ok(()) } else { Err(self.failed(status, &last)) }
+        if status.success() { Ok(outs) } else { Err(self.failed(status, if errs.is_empty() { &outs } else { &errs })) }
     }
 
     /// Starts it and returns: its lines become events, and [`Background::ended`] says when and how it ended.

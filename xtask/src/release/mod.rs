@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod plan;
 pub mod preflight;
 pub mod publish;
+pub mod rebuild;
 pub mod retention;
 mod sbom;
 pub mod subject;

@@ -31,7 +31,7 @@ pub(super) fn ask(job: &Job<'_>, line: &str, built: &[BuiltFile], collected: &[C
 fn unpack(job: &Job<'_>, built: &[BuiltFile], collected: &[Collected], scratch: &Path) -> Result<PathBuf> {
     if let Some(file) = built.iter().find(|file| archive::Format::of_name(&file.name).is_some()) {
         let folder = scratch.join("unpacked");
-        archive::extract(&file.path, &folder, &archive::Policy::default())?;
+        archive::extract(&file.path, &folder, &archive::Policy::own(), job.events)?;
         return Ok(folder.join(plan::stem(&job.artifact.name, job.plan.subject.version(), job.unit.target.as_deref())));
     }
     for file in collected {

@@ -1,0 +1,119 @@
+//! `check`: every finding at once, from every room; `--only` picks groups.
+
+use serde_json::json;
+
+use super::{
+    Session,
+    args::{CheckArgs, Group},
+    forges,
+};
+use crate::{
+    config::Project,
+    effects::process,
+    kernel::{Error, Finding, Kind, Result, Severity},
+    release::{facts::Facts, preflight, subject::Choice},
+    report::{Answer, Table, View},
+};
+
+pub(super) fn run(session: &Session, args: &CheckArgs) -> Result<Answer> {
+    let project = match session.project() {
+        Ok(project) => project,
+        // A configuration with problems is a finding like others, but nothing else can be looked at.
+        Err(error) if error.kind() == Kind::Usage && !error.found().is_empty() => return Err(error),
+        Err(error) => return Err(error),
+    };
+    let groups: Vec<Group> = if args.only.is_empty() { Group::ALL.to_vec() } else { args.only.clone() };
+    let mut findings = Vec::new();
+    let mut table = Table::new(["group", "result"]);
+    for group in &groups {
+        let found = look(session, &project, *group, args)?;
+        table.row([group.name().to_owned(), summary(&found)]);
+        findings.extend(found);
+    }
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let data = json!({ "groups": groups.iter().map(|group| group.name()).collect::<Vec<_>>(), "errors": count(Severity::Error), "warnings": count(Severity::Warning) });
+    Ok(Answer::new(&data, View::Table(table)).found(findings))
+}
+
+/// One group. Something that can't be looked at is a finding too: the others are still shown.
+fn look(session: &Session, project: &Project, group: Group, args: &CheckArgs) -> Result<Vec<Finding>> {
+    let found = match group {
+        Group::Config => Ok(Vec::new()),
+        Group::Versions => versions(project, args),
+        Group::Tag => tag(project, args),
+        Group::Build => Ok(build_tools(project)),
+        Group::Forge => forge(project, args),
+    };
+    session.events.note(format!("looked at {}", group.name()));
+    found.or_else(|error| match error.kind() {
+        Kind::Interrupted => Err(error),
+        _ => Ok(as_finding(group, &error)),
+    })
+}
+
+fn as_finding(group: Group, error: &Error) -> Vec<Finding> {
+    let finding = Finding::error(&format!("{}-unknown", group.name()), error.chain());
+    let finding = error.hints().iter().fold(finding, |finding, hint| finding.hint(hint));
+    error.found().iter().cloned().chain([finding]).collect()
+}
+
+fn summary(found: &[Finding]) -> String {
+    let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
+    let of = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
+    let words: Vec<String> = [of(count(Severity::Error), "error"), of(count(Severity::Warning), "warning"), of(count(Severity::Note), "note")].into_iter().flatten().collect();
+    if words.is_empty() { "ok".into() } else { words.join(", ") }
+}
+
+/// The tag that was named or is at HEAD; none means that sources are only compared with each other.
+fn choice(project: &Project, args: &CheckArgs) -> Result<Choice> {
+    if let Some(tag) = &args.tag {
+        return Ok(Choice::Tag(tag.clone()));
+    }
+    let facts = Facts::gather(&project.git()?)?;
+    Ok(if facts.tags_at_head(&project.config.tag).len() == 1 { Choice::TagAtHead } else { Choice::Snapshot })
+}
+
+fn versions(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
+    let git = project.git()?;
+    let facts = Facts::gather(&git)?;
+    let tagged = choice(project, args)?;
+    if tagged != Choice::Snapshot {
+        let ground = preflight::survey(project, &tagged)?;
+        return Ok(preflight::versions(&project.config, &ground));
+    }
+    let sources = preflight::sources(project, &git, &facts.head, !facts.dirty.is_empty())?;
+    match sources.current().cloned() {
+        Some(current) => Ok(sources.check(&current, project.config.prerelease)),
+        None if project.config.sources.is_empty() => Ok(vec![
+            Finding::warning("no-version-source", "xtask.toml lists no [[version.source]]: nothing is compared with the tag").hint("`xtask init` proposes some"),
+        ]),
+        None => Ok(sources.findings),
+    }
+}
+
+fn tag(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
+    let choice = choice(project, args)?;
+    let git = project.git()?;
+    let facts = Facts::gather(&git)?;
+    if choice == Choice::Snapshot && preflight::sources(project, &git, &facts.head, false)?.current().is_none() && facts.known(&project.config.tag).is_empty() {
+        return Ok(vec![Finding::note("no-tag", "there is no tag yet, and no source holds a version")]);
+    }
+    let ground = preflight::survey(project, &choice)?;
+    preflight::repository(&project.config, &ground, &git, &[], false)
+}
+
+fn build_tools(project: &Project) -> Vec<Finding> {
+    let needs_cargo = project.config.artifacts.iter().any(|artifact| matches!(artifact.build, crate::config::Build::Cargo(_)));
+    let missing = needs_cargo && process::find("cargo").is_none();
+    let finding = || Finding::error("tool-missing", "`cargo` was not found, and an artifact is built by it").hint("install Rust: https://rustup.rs");
+    let empty = project.config.artifacts.is_empty();
+    let nothing = || Finding::warning("no-artifact", "xtask.toml lists no [[artifact]]: there is nothing to release").hint("add one with `cargo`, `run` or `files`");
+    missing.then(finding).into_iter().chain(empty.then(nothing)).collect()
+}
+
+fn forge(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
+    let forge = forges::open(project, args.forge)?;
+    let ground = preflight::survey(project, &choice(project, args)?)?;
+    let survey = forge.survey()?;
+    preflight::forge(forge.as_ref(), &ground, Vec::new(), &survey)
+}

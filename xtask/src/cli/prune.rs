@@ -1,0 +1,78 @@
+//! `prune`: removes releases beyond the last N; prints keep, remove and reasons.
+
+use serde_json::json;
+
+use super::{Session, args::PruneArgs, forges, session::Go, show};
+use crate::{
+    config::Project,
+    effects::lock,
+    forge::{Forge, Release},
+    kernel::Result,
+    ledger::Ledger,
+    release::retention::{self, PrunePlan, Rules},
+    report::Answer,
+};
+
+pub(super) fn run(session: &Session, args: &PruneArgs) -> Result<Answer> {
+    let project = session.project()?;
+    let forge = forges::open(&project, args.forge)?;
+    let _lock = lock::acquire(&lock::path(&project.state(), "release"), "prune")?;
+    let rules = rules(&project, args.keep, args.keep_prereleases, None)?;
+    let releases = forge.survey()?.releases;
+    let plan = retention::plan(&releases, &project.config.tag, &rules);
+    let answer = Answer::new(&json!({ "plan": plan, "removed": [] }), show::prune(&plan));
+    if plan.remove.is_empty() {
+        return Ok(answer);
+    }
+    let count = plan.remove.len();
+    if session.go_on(&format!("remove {count} release{} from {}?", if count == 1 { "" } else { "s" }, forge.place()), &answer)? == Go::OnlyThePlan {
+        return Ok(answer);
+    }
+    let removed = execute(session, &project, forge.as_ref(), &releases, &plan)?;
+    Ok(Answer::new(&json!({ "plan": plan, "removed": removed }), show::prune(&plan)))
+}
+
+/// After a release: the configured rules, without a question, since they were decided beforehand.
+pub(super) fn after_release(session: &Session, project: &Project, forge: &dyn Forge, tag: &str) -> Result<Vec<String>> {
+    let rules = rules(project, None, None, Some(tag))?;
+    if rules.keep.is_none() && rules.keep_prereleases.is_none() {
+        return Ok(Vec::new());
+    }
+    let releases = forge.survey()?.releases;
+    let plan = retention::plan(&releases, &project.config.tag, &rules);
+    execute(session, project, forge, &releases, &plan)
+}
+
+/// The configured rules, with what was typed before them.
+pub(super) fn rules(project: &Project, keep: Option<usize>, keep_prereleases: Option<usize>, just: Option<&str>) -> Result<Rules> {
+    let release = &project.config.release;
+    let mut protected: Vec<(String, String)> = release.pinned.iter().map(|tag| (tag.clone(), "pinned in xtask.toml".into())).collect();
+    protected.extend(just.map(|tag| (tag.to_owned(), "just released".into())));
+    protected.extend(live(&Ledger::new(&project.state()))?);
+    Ok(Rules { keep: keep.or(release.keep), keep_prereleases: keep_prereleases.or(release.keep_prereleases), protected })
+}
+
+/// What is live, and what was live before it: the places to go back to.
+fn live(ledger: &Ledger) -> Result<Vec<(String, String)>> {
+    let entries = ledger.entries()?;
+    let mut tags: Vec<String> = Vec::new();
+    for entry in entries.iter().rev().filter(|entry| entry.outcome == "ok" && (entry.command == "rollback" || entry.command == "install")) {
+        if !tags.contains(&entry.subject) {
+            tags.push(entry.subject.clone());
+        }
+    }
+    Ok(tags.into_iter().take(2).map(|tag| (tag, "a rollback's target, or live here".into())).collect())
+}
+
+fn execute(session: &Session, project: &Project, forge: &dyn Forge, releases: &[Release], plan: &PrunePlan) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for verdict in &plan.remove {
+        if let Some(release) = releases.iter().find(|release| release.id == verdict.id) {
+            forge.remove(release)?;
+            session.events.note(format!("removed {}: {}", verdict.tag, verdict.reasons.join("; ")));
+            session.ledger(project).record("prune", &verdict.tag, "ok", None, json!({ "reasons": verdict.reasons }))?;
+            removed.push(verdict.tag.clone());
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,135 @@
+//! `release`: check → build → verify → draft → upload → compare → publish → elect latest → prune.
+
+use serde_json::json;
+
+use super::{
+    Session,
+    args::ReleaseArgs,
+    forges, prune,
+    show::{self, Row},
+};
+use crate::{
+    config::Project,
+    effects::{clock, files, lock},
+    forge::{Draft, Forge, Survey},
+    kernel::{Error, Finding, Result},
+    release::{
+        build::{self, Place},
+        plan::{self, ReleasePlan},
+        preflight::{self, Ground},
+        publish::{self, Published, State, Terms},
+        subject::Choice,
+        verify::{self, Verified},
+    },
+    report::{Answer, View},
+};
+
+/// Everything decided before anything is done.
+pub(crate) struct Prepared {
+    pub(crate) ground: Ground,
+    pub(crate) plan: ReleasePlan,
+    pub(crate) survey: Survey,
+    pub(crate) findings: Vec<Finding>,
+}
+
+pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
+    let project = session.project()?;
+    let forge = forges::open(&project, args.forge)?;
+    let _lock = lock::acquire(&lock::path(&project.state(), "release"), "release")?;
+    let prepared = prepare(&project, forge.as_ref(), args)?;
+    let answer = show::plan(&prepared.plan, &prepared.findings, &forge.place());
+    if prepared.findings.iter().any(Finding::is_error) {
+        return Err(Error::findings("the release is not ready: nothing was changed", prepared.findings));
+    }
+    if session.global.dry_run {
+        return Ok(answer);
+    }
+    prepared.findings.iter().for_each(|finding| session.events.warn(finding.clone()));
+    session.ask_on_terminal(&format!("release {} to {}?", prepared.plan.subject.tag, forge.place()), &answer)?;
+    let verified = build_and_verify(session, &project, &prepared)?;
+    let published = publish(session, &project, forge.as_ref(), &prepared, &verified, args)?;
+    finish(session, &project, forge.as_ref(), &prepared, &verified, published)
+}
+
+/// Looks at everything; the findings hold all that stands in the way.
+pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) -> Result<Prepared> {
+    let ground = preflight::survey(project, &choice(args))?;
+    let targets = preflight::targets(&ground.subject, &args.target);
+    let plan = plan::plan(&project.config, ground.subject.clone(), forges::kind(project, args.forge), &targets, &build::host_target())?;
+    let survey = forge.survey()?;
+    let released = preflight::released(&project.config, &survey);
+    let mut findings = preflight::repository(&project.config, &ground, &project.git()?, &released, args.allow_dirty)?;
+    findings.extend(preflight::versions(&project.config, &ground));
+    let names = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).collect();
+    findings.extend(preflight::forge(forge, &ground, names, &survey)?);
+    Ok(Prepared { ground, plan, survey, findings })
+}
+
+fn choice(args: &ReleaseArgs) -> Choice {
+    match (&args.tag, args.snapshot) {
+        (Some(tag), _) => Choice::Tag(tag.clone()),
+        (None, true) => Choice::Snapshot,
+        (None, false) => Choice::TagAtHead,
+    }
+}
+
+fn build_and_verify(session: &Session, project: &Project, prepared: &Prepared) -> Result<Verified> {
+    let place = Place::usual(&project.root, &project.config.name)?;
+    let out = project.state().join("dist").join(&prepared.plan.subject.tag.name);
+    let built = build::build(project, &prepared.plan, &place, &out, &session.events)?;
+    session.events.step("verifying what was built");
+    verify::built(built)
+}
+
+fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, args: &ReleaseArgs) -> Result<Published> {
+    let subject = &prepared.plan.subject;
+    let prerelease = args.prerelease || subject.is_prerelease();
+    let draft = Draft {
+        tag: subject.tag.name.clone(),
+        commit: subject.commit.clone(),
+        title: format!("{} {}", project.config.name, subject.version()),
+        notes: Some(String::new()),
+        prerelease,
+    };
+    let latest = publish::is_latest(subject.version(), prerelease, &prepared.survey, &project.config.tag);
+    let terms = Terms { draft, latest, only_draft: args.draft };
+    let scratch = project.state().join("read-back");
+    publish::publish(forge, &prepared.survey, verified, &terms, &scratch, &session.events)
+}
+
+/// Prunes, records, answers.
+fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, published: Published) -> Result<Answer> {
+    let tag = &verified.manifest.tag;
+    let pruned = if published.state == State::Draft { Vec::new() } else { prune::after_release(session, project, forge, tag)? };
+    let data = json!({
+        "tag": tag, "version": verified.manifest.version, "commit": verified.manifest.commit, "state": published.state, "forge": forge.kind(), "place": forge.place(),
+        "url": published.release.url, "latest": published.release.latest, "prerelease": published.release.prerelease, "release-id": published.release.id,
+        "assets": verified.files.iter().map(|file| json!({ "name": file.name, "size": file.size, "sha256": file.sha256 })).collect::<Vec<_>>(),
+        "pruned": pruned, "at": clock::stamp(clock::now()),
+    });
+    session.ledger(project).record("release", tag, "ok", None, data.clone())?;
+    let rows = verified.files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
+    let title = format!("{} {} {}", tag, said(published.state), published.release.url);
+    let answer = Answer::new(&data, View::Table(show::assets(&title, rows))).found(warnings(&prepared.findings));
+    let digests = verified.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect::<String>();
+    files::remove_dir(&project.state().join("read-back"))?;
+    Ok(answer
+        .output("tag", tag)
+        .output("version", &verified.manifest.version)
+        .output("release-id", &published.release.id)
+        .output("html-url", &published.release.url)
+        .output("digests", digests.trim_end()))
+}
+
+fn said(state: State) -> &'static str {
+    match state {
+        State::Published => "is published:",
+        State::Already => "was published already, and is the same:",
+        State::Draft => "is a complete draft:",
+    }
+}
+
+/// They were shown when they were found; the document holds them too.
+fn warnings(findings: &[Finding]) -> Vec<Finding> {
+    findings.iter().filter(|finding| !finding.is_error()).cloned().collect()
+}

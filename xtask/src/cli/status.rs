@@ -1,0 +1,56 @@
+//! `status`: what is live, what is pending and the one command that goes on. `history`: the ledger.
+
+use serde_json::json;
+
+use super::{
+    Session,
+    args::{ForgeArgs, HistoryArgs},
+    forges,
+};
+use crate::{
+    config::Project,
+    effects::lock,
+    kernel::{Finding, Result},
+    ledger::{Journal, Pending},
+    report::{Answer, Table, View},
+};
+
+pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
+    let project = session.project()?;
+    let pending = Journal::all(&project.state())?;
+    let running = lock::holder(&lock::path(&project.state(), "release"));
+    let (latest, findings) = latest(&project, args);
+    let last = session.ledger(&project).entries()?.pop();
+    let mut table = Table::new(["what", "state"]);
+    table.row(["latest release".to_owned(), latest.clone().unwrap_or_else(|| "none".into())]);
+    table.row(["last done here".to_owned(), last.as_ref().map_or_else(|| "nothing".into(), |entry| format!("{} {} ({}) at {} by {}", entry.command, entry.subject, entry.outcome, entry.at, entry.who))]);
+    table.row(["running".to_owned(), running.clone().unwrap_or_else(|| "nothing".into())]);
+    pending.iter().for_each(|pending| table.row(["pending".to_owned(), describe(pending)]));
+    let data = json!({ "latest": latest, "last": last, "running": running, "pending": pending });
+    Ok(Answer::new(&data, View::Table(table)).found(findings))
+}
+
+/// The forge may be down: everything else is still told.
+fn latest(project: &Project, args: &ForgeArgs) -> (Option<String>, Vec<Finding>) {
+    match forges::open(project, args.forge).and_then(|forge| forge.latest()) {
+        Ok(latest) => (latest.map(|release| release.tag), Vec::new()),
+        Err(error) => (None, vec![Finding::warning("forge-unknown", format!("the forge can't be asked: {}", error.chain()))]),
+    }
+}
+
+fn describe(pending: &Pending) -> String {
+    let undo = pending.undo.iter().map(|undo| format!("; back: {undo}")).collect::<String>();
+    format!("{}: {} (since {} by {}); go on: {}{undo}", pending.what, pending.state, pending.since, pending.who, pending.resume)
+}
+
+pub(super) fn history(session: &Session, args: &HistoryArgs) -> Result<Answer> {
+    let project = session.project()?;
+    let entries = session.ledger(&project).entries()?;
+    let shown: Vec<_> = entries.iter().rev().take(args.last.unwrap_or(usize::MAX)).collect();
+    let mut table = Table::new(["when", "who", "what", "subject", "outcome", "why"]);
+    for entry in &shown {
+        table.row([entry.at.clone(), entry.who.clone(), entry.command.clone(), entry.subject.clone(), entry.outcome.clone(), entry.reason.clone().unwrap_or_default()]);
+    }
+    let view = if shown.is_empty() { View::Text("nothing was done here yet".into()) } else { View::Table(table) };
+    Ok(Answer::new(&json!({ "entries": shown }), view))
+}

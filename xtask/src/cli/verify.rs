@@ -1,0 +1,75 @@
+//! `verify`: bytes against manifest, of a folder or of a published release; `--rebuild` builds again elsewhere and compares.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::{
+    Session,
+    args::VerifyArgs,
+    forges,
+    show::{self, Row},
+};
+use crate::{
+    config::Project,
+    effects::files,
+    kernel::{Error, Kind, Result},
+    release::{
+        rebuild,
+        verify::{self, Verified},
+    },
+    report::{Answer, View},
+};
+
+pub(super) fn run(session: &Session, args: &VerifyArgs) -> Result<Answer> {
+    let scratch = files::scratch("verify")?;
+    let (verified, place) = verified(session, args, scratch.path())?;
+    let rows = verified.files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
+    let title = format!("{} in {place}: {} files, every byte as its manifest says", verified.manifest.tag, verified.files.len());
+    let data = json!({
+        "tag": verified.manifest.tag, "commit": verified.manifest.commit, "place": place, "rebuilt": args.rebuild,
+        "files": verified.files.iter().map(|file| json!({ "name": file.name, "size": file.size, "sha256": file.sha256 })).collect::<Vec<_>>(),
+    });
+    let mut views = vec![View::Table(show::assets(&title, rows))];
+    if args.rebuild {
+        let project = session.project()?;
+        let rebuilt = rebuild::compare(&project, &verified, scratch.path(), &session.events)?;
+        views.push(View::Text(rebuilt));
+    }
+    Ok(Answer::new(&data, View::All(views)))
+}
+
+/// A folder by its path; a release by its tag, downloaded whole.
+fn verified(session: &Session, args: &VerifyArgs, scratch: &Path) -> Result<(Verified, String)> {
+    let named = args.what.as_deref().unwrap_or(".");
+    let folder = session.folder()?.join(named);
+    let is_folder = args.what.is_none() || folder.is_dir() || named.contains('/') && !named.starts_with("v");
+    if is_folder && (folder.join(crate::release::plan::MANIFEST).exists() || args.what.is_some()) {
+        let verified = verify::folder(&folder)?;
+        return Ok((verified, folder.display().to_string()));
+    }
+    let project = session.project()?;
+    let tag = match &args.what {
+        Some(what) => project.config.tag.read_loose(what)?.name,
+        None => latest(&project, args)?,
+    };
+    let forge = forges::open(&project, args.forge)?;
+    let release = forge.published(&tag)?.ok_or_else(|| not_there(&tag, &forge.place()))?;
+    let folder = scratch.join("downloaded");
+    forge.fetch(&release, &release.assets, &folder, &session.events)?;
+    let verified = verify::folder(&folder).map_err(|error| error.within(format!("{tag} in {} is not as it was released", forge.place())))?;
+    if verified.manifest.tag != tag {
+        return Err(Error::mismatch(format!("the release {tag} holds the files of {}", verified.manifest.tag)));
+    }
+    Ok((verified, forge.place()))
+}
+
+fn latest(project: &Project, args: &VerifyArgs) -> Result<String> {
+    let forge = forges::open(project, args.forge)?;
+    let latest = forge.latest()?.ok_or_else(|| Error::usage("there is no release to verify").hint("name a folder or a tag"))?;
+    Ok(latest.tag)
+}
+
+fn not_there(tag: &str, place: &str) -> Error {
+    Error::new(Kind::Refused, format!("{tag} is not published in {place}")).hint("`xtask releases` lists what is")
+}

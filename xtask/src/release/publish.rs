@@ -1,0 +1,144 @@
+//! Verified → draft → upload → compare → publish → read back. Nothing is visible before all of it is there; every step looks first at
+//! what an earlier run left, so that the same command goes on after a kill.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{
+    plan::{MANIFEST, SUMS},
+    verify::{Verified, VerifiedFile},
+};
+use crate::{
+    effects::files,
+    forge::{Asset, Draft, Forge, Release, Survey},
+    kernel::{Error, Events, Finding, Kind, Result, TagTemplate, Version},
+};
+
+/// How it is to be published.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The draft's texts.
+    pub draft: Draft,
+    /// Whether it is to be offered as latest.
+    pub latest: bool,
+    /// Stop before publishing.
+    pub only_draft: bool,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Published {
+    /// The release as the forge tells it now.
+    pub release: Release,
+    /// What happened: `published`, `already` or `draft`.
+    pub state: State,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It was published now.
+    Published,
+    /// It was there, identical; nothing was sent.
+    Already,
+    /// The draft is complete and waits.
+    Draft,
+}
+
+/// Publishes; consumes what was verified.
+pub fn publish(forge: &dyn Forge, survey: &Survey, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Published> {
+    if let Some(existing) = survey.published(&verified.manifest.tag) {
+        return already(forge, existing, verified, terms, scratch, events);
+    }
+    events.step(format!("publishing {} to {}", verified.manifest.tag, forge.place()));
+    // A draft is visible to nobody but maintainers: whatever fails from here to `publish`, users see nothing of it.
+    let draft = forge.open_draft(&terms.draft, survey)?;
+    let assets = forge.upload(&draft, &verified.uploads(), events)?;
+    exact(&assets, &verified.files)?;
+    if terms.only_draft {
+        return Ok(Published { release: Release { assets, ..draft }, state: State::Draft });
+    }
+    forge.publish(&Release { assets, ..draft }, terms.latest)?;
+    let release = read_back(forge, verified, terms, scratch, events)?;
+    Ok(Published { release, state: State::Published })
+}
+
+/// The forge's assets are exactly ours: names, sizes, digests.
+fn exact(assets: &[Asset], files: &[VerifiedFile]) -> Result<()> {
+    let mut findings = Vec::new();
+    for file in files {
+        match assets.iter().find(|asset| asset.name == file.name) {
+            None => findings.push(Finding::error("asset-missing", format!("{} is not there", file.name))),
+            Some(asset) if asset.size != file.size || !asset.complete || asset.digest.is_some_and(|digest| digest != file.sha256) => {
+                findings.push(Finding::error("asset-differs", format!("{} has other bytes there", file.name)));
+            }
+            Some(_) => {}
+        }
+    }
+    let extra = assets.iter().filter(|asset| !files.iter().any(|file| file.name == asset.name));
+    findings.extend(extra.map(|asset| Finding::error("asset-extra", format!("{} doesn't belong to this release", asset.name))));
+    if findings.is_empty() { Ok(()) } else { Err(Error::new(Kind::Mismatch, "the forge doesn't hold exactly what was built").with_findings(findings)) }
+}
+
+/// What the public sees: the release with its assets, latest as it should be, and checksums and manifest byte for byte.
+fn read_back(forge: &dyn Forge, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Release> {
+    let tag = &verified.manifest.tag;
+    let release = match terms.latest {
+        true => elected(forge, tag, events)?,
+        false => forge.published(tag)?.ok_or_else(|| not_visible(tag))?,
+    };
+    exact(&release.assets, &verified.files)?;
+    let witnesses: Vec<Asset> = release.assets.iter().filter(|asset| asset.name == SUMS || asset.name == MANIFEST).cloned().collect();
+    same_bytes(forge, &release, &witnesses, verified, scratch, events)?;
+    Ok(release)
+}
+
+/// The release that is offered as latest, which must be ours. A forge that elects by date may have chosen another: elect again, look again.
+fn elected(forge: &dyn Forge, tag: &str, events: &Events) -> Result<Release> {
+    if let Some(latest) = forge.latest()?.filter(|latest| latest.tag == tag) {
+        return Ok(latest);
+    }
+    let release = forge.published(tag)?.ok_or_else(|| not_visible(tag))?;
+    events.note(format!("offering {tag} as latest"));
+    forge.elect(&release)?;
+    forge.latest()?.filter(|latest| latest.tag == tag).ok_or_else(|| Error::partial(format!("{tag} is published, but the forge doesn't offer it as latest")).hint("give the same command again"))
+}
+
+fn not_visible(tag: &str) -> Error {
+    Error::partial(format!("{tag} was published, but can't be seen yet")).hint("give the same command again in a moment: it goes on from there")
+}
+
+fn same_bytes(forge: &dyn Forge, release: &Release, assets: &[Asset], verified: &Verified, scratch: &Path, events: &Events) -> Result<()> {
+    files::remove_dir(scratch)?;
+    let fetched = forge.fetch(release, assets, scratch, events)?;
+    files::remove_dir(scratch)?;
+    for file in &fetched {
+        let ours = verified.files.iter().find(|ours| ours.name == file.name);
+        if ours.is_none_or(|ours| (ours.size, ours.sha256) != (file.size, file.digest)) {
+            return Err(Error::mismatch(format!("{} downloads with other bytes than were uploaded", file.name)).hint(format!("look at {}", release.url)));
+        }
+    }
+    Ok(())
+}
+
+/// Published before: identical is success, anything else is never touched.
+fn already(forge: &dyn Forge, existing: &Release, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Published> {
+    events.step(format!("{} is published already: comparing", existing.tag));
+    let unknown: Vec<Asset> = existing.assets.iter().filter(|asset| asset.digest.is_none()).cloned().collect();
+    let compared = exact(&existing.assets, &verified.files).and_then(|()| same_bytes(forge, existing, &unknown, verified, scratch, events));
+    compared.map_err(|error| {
+        error.within(format!("{} is published already, with other contents", existing.tag)).hint("a published release is never changed: release a new version").of_kind(Kind::Mismatch)
+    })?;
+    // A run that was killed right after publishing hadn't elected yet.
+    let release = if terms.latest && !existing.latest { elected(forge, &existing.tag, events)? } else { existing.clone() };
+    Ok(Published { release, state: State::Already })
+}
+
+/// Whether a version is to be offered as latest: the highest full release is, by SemVer, never by date.
+pub fn is_latest(version: &Version, prerelease: bool, survey: &Survey, template: &TagTemplate) -> bool {
+    let others = survey.releases.iter().filter(|release| !release.draft && !release.prerelease);
+    let highest = others.filter_map(|release| template.matches(&release.tag)).map(|tag| tag.version).filter(|other| !other.is_prerelease()).max();
+    !prerelease && highest.is_none_or(|highest| *version >= highest)
+}

@@ -33,7 +33,7 @@ pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
 /// The forge may be down: everything else is still told.
 fn latest(project: &Project, args: &ForgeArgs) -> (Option<String>, Vec<Finding>) {
     match forges::open(project, args.forge).and_then(|forge| forge.latest()) {
-        Ok(latest) => (latest.map(|release| release.tag), Vec::new()),
+        Ok(latest) => (latest, Vec::new()),
         Err(error) => (None, vec![Finding::warning("forge-unknown", format!("the forge can't be asked: {}", error.chain()))]),
     }
 }

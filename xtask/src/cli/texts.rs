@@ -28,8 +28,8 @@ pub(super) fn man() -> Result<Answer> {
     let mut bytes = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut bytes).context(|| "write the manual page".into())?;
     for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
-        let named = sub.clone().name(format!("xtask-{}", sub.get_name()));
-        clap_mangen::Man::new(named).render(&mut bytes).context(|| "write the manual page".into())?;
+        let title = format!("xtask-{}", sub.get_name());
+        clap_mangen::Man::new(sub.clone()).title(title).render(&mut bytes).context(|| "write the manual page".into())?;
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(Answer::new(&text, View::Text(text.clone())))

@@ -66,8 +66,7 @@ fn verified(session: &Session, args: &VerifyArgs, scratch: &Path) -> Result<(Ver
 
 fn latest(project: &Project, args: &VerifyArgs) -> Result<String> {
     let forge = forges::open(project, args.forge)?;
-    let latest = forge.latest()?.ok_or_else(|| Error::usage("there is no release to verify").hint("name a folder or a tag"))?;
-    Ok(latest.tag)
+    forge.latest()?.ok_or_else(|| Error::usage("there is no release to verify").hint("name a folder or a tag"))
 }
 
 fn not_there(tag: &str, place: &str) -> Error {

@@ -50,8 +50,8 @@ pub trait Forge: Send + Sync {
     /// A published release as the public sees it: without credentials wherever the place is public.
     fn published(&self, tag: &str) -> Result<Option<Release>>;
 
-    /// The release that is offered as latest now, as the public sees it.
-    fn latest(&self) -> Result<Option<Release>>;
+    /// The tag that is offered as latest now.
+    fn latest(&self) -> Result<Option<String>>;
 
     /// Offers this release as latest.
     fn elect(&self, release: &Release) -> Result<()>;

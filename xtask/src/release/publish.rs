@@ -85,25 +85,25 @@ fn exact(assets: &[Asset], files: &[VerifiedFile]) -> Result<()> {
 /// What the public sees: the release with its assets, latest as it should be, and checksums and manifest byte for byte.
 fn read_back(forge: &dyn Forge, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Release> {
     let tag = &verified.manifest.tag;
-    let release = match terms.latest {
-        true => elected(forge, tag, events)?,
-        false => forge.published(tag)?.ok_or_else(|| not_visible(tag))?,
-    };
+    let release = forge.published(tag)?.ok_or_else(|| not_visible(tag))?;
+    let release = if terms.latest { elected(forge, release, events)? } else { release };
     exact(&release.assets, &verified.files)?;
     let witnesses: Vec<Asset> = release.assets.iter().filter(|asset| asset.name == SUMS || asset.name == MANIFEST).cloned().collect();
     same_bytes(forge, &release, &witnesses, verified, scratch, events)?;
     Ok(release)
 }
 
-/// The release that is offered as latest, which must be ours. A forge that elects by date may have chosen another: elect again, look again.
-fn elected(forge: &dyn Forge, tag: &str, events: &Events) -> Result<Release> {
-    if let Some(latest) = forge.latest()?.filter(|latest| latest.tag == tag) {
-        return Ok(latest);
+/// Makes sure that ours is offered as latest. A forge that elects by date may have chosen another: elect again, look again.
+fn elected(forge: &dyn Forge, release: Release, events: &Events) -> Result<Release> {
+    let tag = release.tag.clone();
+    if forge.latest()?.as_ref() != Some(&tag) {
+        events.note(format!("offering {tag} as latest"));
+        forge.elect(&release)?;
+        if forge.latest()?.as_ref() != Some(&tag) {
+            return Err(Error::partial(format!("{tag} is published, but the forge doesn't offer it as latest")).hint("give the same command again"));
+        }
     }
-    let release = forge.published(tag)?.ok_or_else(|| not_visible(tag))?;
-    events.note(format!("offering {tag} as latest"));
-    forge.elect(&release)?;
-    forge.latest()?.filter(|latest| latest.tag == tag).ok_or_else(|| Error::partial(format!("{tag} is published, but the forge doesn't offer it as latest")).hint("give the same command again"))
+    Ok(Release { latest: true, ..release })
 }
 
 fn not_visible(tag: &str) -> Error {
@@ -132,7 +132,7 @@ fn already(forge: &dyn Forge, existing: &Release, verified: &Verified, terms: &T
         error.within(format!("{} is published already, with other contents", existing.tag)).hint("a published release is never changed: release a new version").of_kind(Kind::Mismatch)
     })?;
     // A run that was killed right after publishing hadn't elected yet.
-    let release = if terms.latest && !existing.latest { elected(forge, &existing.tag, events)? } else { existing.clone() };
+    let release = if terms.latest && !existing.latest { elected(forge, existing.clone(), events)? } else { existing.clone() };
     Ok(Published { release, state: State::Already })
 }
 

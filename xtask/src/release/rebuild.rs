@@ -86,10 +86,15 @@ fn differences(listed: &Listed, ours: Option<&VerifiedFile>, theirs: Option<&bui
         let message = format!("{}: bytes differ ({} and {} bytes)", listed.name, ours.size, theirs.size);
         return Ok(vec![Finding::error("rebuild-differs", message).file(&listed.name)]);
     }
-    let found = archive::compare(&ours.path, &theirs.path)?;
-    let mut findings: Vec<Finding> = found.iter().map(|difference| Finding::error("rebuild-differs", format!("{}: {difference}", listed.name)).file(&listed.name)).collect();
+    let found = archive::compare(&ours.path, &theirs.path, &archive::Policy::own())?;
+    let mut findings: Vec<Finding> = found.iter().map(|difference| Finding::error("rebuild-differs", said(&listed.name, difference)).file(&listed.name)).collect();
     if findings.is_empty() {
         findings.push(Finding::error("rebuild-differs", format!("{}: the same entries, packed into other bytes", listed.name)).file(&listed.name));
     }
     Ok(findings)
+}
+
+fn said(archive: &str, difference: &archive::Difference) -> String {
+    let entry = if difference.entry.is_empty() { String::new() } else { format!(" {}", difference.entry) };
+    format!("{archive}:{entry}: {} differs: {}", difference.aspect, difference.detail)
 }

@@ -69,11 +69,6 @@ impl Directory {
         })
     }
 
-    fn latest_tag(&self) -> Result<Option<String>> {
-        let tag = files::read_text_if_there(&self.root.join(".latest"))?;
-        Ok(tag.map(|tag| tag.trim().to_owned()).filter(|tag| self.folder(tag).is_dir()))
-    }
-
     fn tags(&self, folder: &Path) -> Result<Vec<String>> {
         let names = files::list(folder)?;
         Ok(names.into_iter().filter(|name| !name.starts_with('.') && folder.join(name).is_dir()).map(|name| tag_of(&name)).collect())
@@ -110,7 +105,7 @@ impl Forge for Directory {
     }
 
     fn survey(&self) -> Result<Survey> {
-        let latest = self.latest_tag()?;
+        let latest = self.latest()?;
         let mut releases = Vec::new();
         for tag in self.tags(&self.root)? {
             releases.push(self.release(&tag, false, latest.as_deref(), false)?);
@@ -190,14 +185,12 @@ impl Forge for Directory {
         if !self.folder(tag).is_dir() {
             return Ok(None);
         }
-        self.release(tag, false, self.latest_tag()?.as_deref(), true).map(Some)
+        self.release(tag, false, self.latest()?.as_deref(), true).map(Some)
     }
 
-    fn latest(&self) -> Result<Option<Release>> {
-        match self.latest_tag()? {
-            Some(tag) => self.release(&tag, false, Some(&tag), true).map(Some),
-            None => Ok(None),
-        }
+    fn latest(&self) -> Result<Option<String>> {
+        let tag = files::read_text_if_there(&self.root.join(".latest"))?;
+        Ok(tag.map(|tag| tag.trim().to_owned()).filter(|tag| self.folder(tag).is_dir()))
     }
 
     fn elect(&self, release: &Release) -> Result<()> {
@@ -210,7 +203,7 @@ impl Forge for Directory {
         let mut meta = Meta::load(&self.root, &release.tag)?.unwrap_or_else(|| Meta::unknown(&release.tag));
         meta.apply(edit);
         meta.store(&self.root)?;
-        self.release(&release.tag, release.draft, self.latest_tag()?.as_deref(), false)
+        self.release(&release.tag, release.draft, self.latest()?.as_deref(), false)
     }
 
     fn fetch(&self, release: &Release, assets: &[Asset], folder: &Path, events: &Events) -> Result<Vec<Fetched>> {

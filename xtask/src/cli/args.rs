@@ -37,6 +37,9 @@ pub(crate) struct Global {
     /// Don't ask
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(crate) yes: bool,
+    /// The longest wait for a rate limit, in minutes [default: 10]
+    #[arg(long, global = true, value_name = "MINUTES", help_heading = "Everywhere")]
+    pub(crate) max_wait: Option<u64>,
     /// Print the plan, touch nothing
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) dry_run: bool,

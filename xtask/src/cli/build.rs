@@ -27,7 +27,10 @@ pub(super) fn run(session: &Session, args: &BuildArgs) -> Result<Answer> {
     findings.extend(preflight::versions(&project.config, &ground));
     let targets = preflight::targets(&ground.subject, &args.target);
     let plan = plan::plan(&project.config, ground.subject, forges::kind(&project, None), &targets, &build::host_target())?;
-    let out = args.out.clone().map_or_else(|| Ok(project.state().join("dist").join(&plan.subject.tag.name)), |out| session.folder().map(|folder| folder.join(out)))?;
+    let out = args
+        .out
+        .clone()
+        .map_or_else(|| Ok(project.state().join("dist").join(&plan.subject.tag.name)), |out| session.folder().map(|folder| folder.join(out)))?;
     if session.global.dry_run {
         return Ok(show::plan(&plan, &findings, &out.display().to_string()));
     }

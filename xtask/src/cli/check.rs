@@ -42,7 +42,7 @@ fn look(session: &Session, project: &Project, group: Group, args: &CheckArgs) ->
         Group::Versions => versions(project, args),
         Group::Tag => tag(project, args),
         Group::Build => Ok(build_tools(project)),
-        Group::Forge => forge(project, args),
+        Group::Forge => forge(session, project, args),
     };
     session.events.note(format!("looked at {}", group.name()));
     found.or_else(|error| match error.kind() {
@@ -60,7 +60,8 @@ fn as_finding(group: Group, error: &Error) -> Vec<Finding> {
 fn summary(found: &[Finding]) -> String {
     let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
     let of = |count: usize, word: &str| (count > 0).then(|| format!("{count} {word}{}", if count == 1 { "" } else { "s" }));
-    let words: Vec<String> = [of(count(Severity::Error), "error"), of(count(Severity::Warning), "warning"), of(count(Severity::Note), "note")].into_iter().flatten().collect();
+    let words: Vec<String> =
+        [of(count(Severity::Error), "error"), of(count(Severity::Warning), "warning"), of(count(Severity::Note), "note")].into_iter().flatten().collect();
     if words.is_empty() { "ok".into() } else { words.join(", ") }
 }
 
@@ -85,7 +86,8 @@ fn versions(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
     match sources.current().cloned() {
         Some(current) => Ok(sources.check(&current, project.config.prerelease)),
         None if project.config.sources.is_empty() => Ok(vec![
-            Finding::warning("no-version-source", "xtask.toml lists no [[version.source]]: nothing is compared with the tag").hint("`xtask init` proposes some"),
+            Finding::warning("no-version-source", "xtask.toml lists no [[version.source]]: nothing is compared with the tag")
+                .hint("`xtask init` proposes some"),
         ]),
         None => Ok(sources.findings),
     }
@@ -107,12 +109,13 @@ fn build_tools(project: &Project) -> Vec<Finding> {
     let missing = needs_cargo && process::find("cargo").is_none();
     let finding = || Finding::error("tool-missing", "`cargo` was not found, and an artifact is built by it").hint("install Rust: https://rustup.rs");
     let empty = project.config.artifacts.is_empty();
-    let nothing = || Finding::warning("no-artifact", "xtask.toml lists no [[artifact]]: there is nothing to release").hint("add one with `cargo`, `run` or `files`");
+    let nothing =
+        || Finding::warning("no-artifact", "xtask.toml lists no [[artifact]]: there is nothing to release").hint("add one with `cargo`, `run` or `files`");
     missing.then(finding).into_iter().chain(empty.then(nothing)).collect()
 }
 
-fn forge(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
-    let forge = forges::open(project, args.forge)?;
+fn forge(session: &Session, project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
+    let forge = forges::open(session, project, args.forge)?;
     let ground = preflight::survey(project, &choice(project, args)?)?;
     let survey = forge.survey()?;
     preflight::forge(forge.as_ref(), &ground, Vec::new(), &survey)

@@ -1,9 +1,15 @@
 //! Which forge a command talks to: `--forge`, else what the configuration says.
 
+use std::time::Duration;
+
+use super::Session;
 use crate::{
     config::{ForgeKind, Project},
-    forge::{Directory, Forge},
-    kernel::{Error, Result},
+    forge::{
+        Directory, Forge,
+        github::{GitHub, Settings, Token},
+    },
+    kernel::Result,
 };
 
 /// The kind that was asked for.
@@ -12,9 +18,18 @@ pub(super) fn kind(project: &Project, asked: Option<ForgeKind>) -> ForgeKind {
 }
 
 /// Opens it; no request is made yet.
-pub(super) fn open(project: &Project, asked: Option<ForgeKind>) -> Result<Box<dyn Forge>> {
+pub(super) fn open(session: &Session, project: &Project, asked: Option<ForgeKind>) -> Result<Box<dyn Forge>> {
     match kind(project, asked) {
         ForgeKind::Directory => Ok(Box::new(Directory::new(&project.path(&project.config.forge.directory.path)))),
-        ForgeKind::Github => Err(Error::usage("the GitHub forge is not there yet")),
+        ForgeKind::Github => github(session, project),
     }
+}
+
+fn github(session: &Session, project: &Project) -> Result<Box<dyn Forge>> {
+    let api = std::env::var("XTASK_GITHUB_API").ok().filter(|api| !api.is_empty()).unwrap_or_else(|| project.config.forge.github.api.clone());
+    let mut settings = Settings::new(api, project.repository()?.to_string());
+    if let Some(minutes) = session.global.max_wait {
+        settings.max_wait = Duration::from_secs(minutes * 60);
+    }
+    Ok(Box::new(GitHub::connect(settings, Token::from_env()?, session.events.clone())?))
 }

@@ -82,8 +82,10 @@ fn packages(git: &Git) -> Vec<String> {
     let told = crate::effects::process::Program::new("cargo").args(["metadata", "--no-deps", "--offline", "--format-version=1"]).folder(git.root()).read();
     let metadata: serde_json::Value = told.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let packages = metadata.get("packages").and_then(|packages| packages.as_array()).cloned().unwrap_or_default();
-    let is_bin = |target: &serde_json::Value| target.get("kind").is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin")));
-    let has_bin = |package: &&serde_json::Value| package.get("targets").and_then(|targets| targets.as_array()).is_some_and(|targets| targets.iter().any(is_bin));
+    let is_bin =
+        |target: &serde_json::Value| target.get("kind").is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin")));
+    let has_bin =
+        |package: &&serde_json::Value| package.get("targets").and_then(|targets| targets.as_array()).is_some_and(|targets| targets.iter().any(is_bin));
     packages.iter().filter(has_bin).filter_map(|package| package.get("name")?.as_str().map(str::to_owned)).collect()
 }
 
@@ -109,7 +111,11 @@ fn artifacts(seen: &Seen) -> String {
         let _ = writeln!(text, "\n[[artifact]]\nname = {0}\ncargo = {{ package = {0} }}\nfiles = {files}\nformats = [\"tar.gz\"]", quote(package));
     }
     if seen.packages.is_empty() && seen.node {
-        let _ = writeln!(text, "\n[[artifact]]\nname = {}\nrun = [\"npm ci\", \"npm run build\"]\nfiles = [\"dist/**\"]\nformats = [\"tar.gz\"]", quote(&seen.name));
+        let _ = writeln!(
+            text,
+            "\n[[artifact]]\nname = {}\nrun = [\"npm ci\", \"npm run build\"]\nfiles = [\"dist/**\"]\nformats = [\"tar.gz\"]",
+            quote(&seen.name)
+        );
     } else if seen.packages.is_empty() {
         let files = if seen.extras.is_empty() { "[\"**\"]" } else { &files };
         let _ = writeln!(text, "\n[[artifact]]\nname = {}\nfiles = {files}\nformats = [\"tar.gz\"]", quote(&seen.name));

@@ -13,8 +13,9 @@ use crate::{
 
 pub(super) fn run(session: &Session, args: &PlanArgs) -> Result<Answer> {
     let project = session.project()?;
-    let release_args = ReleaseArgs { tag: args.tag.clone(), snapshot: args.snapshot, forge: args.forge, allow_dirty: args.allow_dirty, ..ReleaseArgs::default() };
-    let forge = forges::open(&project, args.forge)?;
+    let release_args =
+        ReleaseArgs { tag: args.tag.clone(), snapshot: args.snapshot, forge: args.forge, allow_dirty: args.allow_dirty, ..ReleaseArgs::default() };
+    let forge = forges::open(session, &project, args.forge)?;
     let prepared = release::prepare(&project, forge.as_ref(), &release_args)?;
     if args.matrix {
         let matrix = plan::matrix(&prepared.plan, &project.config.workflows.runners);

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn run(session: &Session, args: &PruneArgs) -> Result<Answer> {
     let project = session.project()?;
-    let forge = forges::open(&project, args.forge)?;
+    let forge = forges::open(session, &project, args.forge)?;
     let _lock = lock::acquire(&lock::path(&project.state(), "release"), "prune")?;
     let rules = rules(&project, args.keep, args.keep_prereleases, None)?;
     let releases = forge.survey()?.releases;

@@ -34,7 +34,7 @@ pub(crate) struct Prepared {
 
 pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     let project = session.project()?;
-    let forge = forges::open(&project, args.forge)?;
+    let forge = forges::open(session, &project, args.forge)?;
     let _lock = lock::acquire(&lock::path(&project.state(), "release"), "release")?;
     let prepared = prepare(&project, forge.as_ref(), args)?;
     let answer = show::plan(&prepared.plan, &prepared.findings, &forge.place());

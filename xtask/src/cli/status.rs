@@ -19,11 +19,15 @@ pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     let project = session.project()?;
     let pending = Journal::all(&project.state())?;
     let running = lock::holder(&lock::path(&project.state(), "release"));
-    let (latest, findings) = latest(&project, args);
+    let (latest, findings) = latest(session, &project, args);
     let last = session.ledger(&project).entries()?.pop();
     let mut table = Table::new(["what", "state"]);
     table.row(["latest release".to_owned(), latest.clone().unwrap_or_else(|| "none".into())]);
-    table.row(["last done here".to_owned(), last.as_ref().map_or_else(|| "nothing".into(), |entry| format!("{} {} ({}) at {} by {}", entry.command, entry.subject, entry.outcome, entry.at, entry.who))]);
+    table.row([
+        "last done here".to_owned(),
+        last.as_ref()
+            .map_or_else(|| "nothing".into(), |entry| format!("{} {} ({}) at {} by {}", entry.command, entry.subject, entry.outcome, entry.at, entry.who)),
+    ]);
     table.row(["running".to_owned(), running.clone().unwrap_or_else(|| "nothing".into())]);
     pending.iter().for_each(|pending| table.row(["pending".to_owned(), describe(pending)]));
     let data = json!({ "latest": latest, "last": last, "running": running, "pending": pending });
@@ -31,8 +35,8 @@ pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
 }
 
 /// The forge may be down: everything else is still told.
-fn latest(project: &Project, args: &ForgeArgs) -> (Option<String>, Vec<Finding>) {
-    match forges::open(project, args.forge).and_then(|forge| forge.latest()) {
+fn latest(session: &Session, project: &Project, args: &ForgeArgs) -> (Option<String>, Vec<Finding>) {
+    match forges::open(session, project, args.forge).and_then(|forge| forge.latest()) {
         Ok(latest) => (latest, Vec::new()),
         Err(error) => (None, vec![Finding::warning("forge-unknown", format!("the forge can't be asked: {}", error.chain()))]),
     }
@@ -49,7 +53,14 @@ pub(super) fn history(session: &Session, args: &HistoryArgs) -> Result<Answer> {
     let shown: Vec<_> = entries.iter().rev().take(args.last.unwrap_or(usize::MAX)).collect();
     let mut table = Table::new(["when", "who", "what", "subject", "outcome", "why"]);
     for entry in &shown {
-        table.row([entry.at.clone(), entry.who.clone(), entry.command.clone(), entry.subject.clone(), entry.outcome.clone(), entry.reason.clone().unwrap_or_default()]);
+        table.row([
+            entry.at.clone(),
+            entry.who.clone(),
+            entry.command.clone(),
+            entry.subject.clone(),
+            entry.outcome.clone(),
+            entry.reason.clone().unwrap_or_default(),
+        ]);
     }
     let view = if shown.is_empty() { View::Text("nothing was done here yet".into()) } else { View::Table(table) };
     Ok(Answer::new(&json!({ "entries": shown }), view))

@@ -51,9 +51,9 @@ fn verified(session: &Session, args: &VerifyArgs, scratch: &Path) -> Result<(Ver
     let project = session.project()?;
     let tag = match &args.what {
         Some(what) => project.config.tag.read_loose(what)?.name,
-        None => latest(&project, args)?,
+        None => latest(session, &project, args)?,
     };
-    let forge = forges::open(&project, args.forge)?;
+    let forge = forges::open(session, &project, args.forge)?;
     let release = forge.published(&tag)?.ok_or_else(|| not_there(&tag, &forge.place()))?;
     let folder = scratch.join("downloaded");
     forge.fetch(&release, &release.assets, &folder, &session.events)?;
@@ -64,8 +64,8 @@ fn verified(session: &Session, args: &VerifyArgs, scratch: &Path) -> Result<(Ver
     Ok((verified, forge.place()))
 }
 
-fn latest(project: &Project, args: &VerifyArgs) -> Result<String> {
-    let forge = forges::open(project, args.forge)?;
+fn latest(session: &Session, project: &Project, args: &VerifyArgs) -> Result<String> {
+    let forge = forges::open(session, project, args.forge)?;
     forge.latest()?.ok_or_else(|| Error::usage("there is no release to verify").hint("name a folder or a tag"))
 }
 

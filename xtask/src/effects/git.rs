@@ -177,7 +177,10 @@ impl Git {
     pub fn checkout_to(&self, commit: &str, folder: &Path) -> Result<()> {
         super::files::create_dir(super::files::parent(folder))?;
         let target = folder.to_string_lossy();
-        program(super::files::parent(folder)).args(["clone", "--quiet", "--no-checkout", "--", &self.root.to_string_lossy(), &target]).read().context(|| format!("clone the repository into {target}"))?;
+        program(super::files::parent(folder))
+            .args(["clone", "--quiet", "--no-checkout", "--", &self.root.to_string_lossy(), &target])
+            .read()
+            .context(|| format!("clone the repository into {target}"))?;
         let clone = Self::at(folder);
         clone.fetch_from(&self.root, commit)?;
         clone.switch_to(commit)

@@ -63,7 +63,9 @@ pub fn plan(config: &Config, subject: Subject, forge: ForgeKind, targets: &Targe
     }
     known_targets(config, targets, host)?;
     if units.is_empty() {
-        return Err(Error::usage("there is nothing to build: xtask.toml lists no [[artifact]] for this").hint("add an [[artifact]] with `cargo`, `run` or `files`"));
+        return Err(
+            Error::usage("there is nothing to build: xtask.toml lists no [[artifact]] for this").hint("add an [[artifact]] with `cargo`, `run` or `files`")
+        );
     }
     let sbom = format!("{}-{}.cdx.json", config.name, file_version(subject.version()));
     Ok(ReleasePlan { project: config.name.clone(), subject, forge, units, sbom })
@@ -115,7 +117,8 @@ pub fn matrix(plan: &ReleasePlan, runners: &std::collections::BTreeMap<String, S
     if targets.len() > 1 {
         targets.retain(Option::is_some);
     }
-    let include: Vec<_> = targets.into_iter().map(|target| serde_json::json!({ "target": target.unwrap_or("any"), "runner": runner(target, runners) })).collect();
+    let include: Vec<_> =
+        targets.into_iter().map(|target| serde_json::json!({ "target": target.unwrap_or("any"), "runner": runner(target, runners) })).collect();
     serde_json::json!({ "include": include })
 }
 

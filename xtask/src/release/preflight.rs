@@ -41,7 +41,9 @@ pub fn sources(project: &Project, git: &Git, commit: &str, dirty: bool) -> Resul
 fn source_date_epoch() -> Result<Option<i64>> {
     let Ok(text) = std::env::var("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let parsed = text.parse().map(Some);
-    parsed.map_err(|_| crate::kernel::Error::usage(format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds")).hint("unset it: the commit's time is taken then"))
+    parsed.map_err(|_| {
+        crate::kernel::Error::usage(format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds")).hint("unset it: the commit's time is taken then")
+    })
 }
 
 /// Findings about the repository and the tag.
@@ -57,7 +59,10 @@ pub fn repository(config: &Config, ground: &Ground, git: &Git, released: &[Versi
         let released: Vec<Version> = if released.is_empty() { known } else { released.to_vec() };
         findings.extend(tags::findings(&subject.tag.name, &config.tag, &tags::Around { branches: &branches, tags: &tags, released: &released }));
     } else if facts.shallow {
-        findings.push(Finding::warning("shallow-clone", "this is a shallow clone: the number of commits in the snapshot's version is too small").hint("git fetch --unshallow"));
+        findings.push(
+            Finding::warning("shallow-clone", "this is a shallow clone: the number of commits in the snapshot's version is too small")
+                .hint("git fetch --unshallow"),
+        );
     }
     Ok(findings)
 }
@@ -88,8 +93,14 @@ fn tag_in_place(facts: &Facts, subject: &Subject) -> Option<Finding> {
                 .hint(format!("check it out: git checkout {name}"))
                 .hint("or release the new work under a new version: xtask bump"),
         ),
-        None if facts.shallow => Some(Finding::error("tag-missing", format!("there is no tag {name} in this shallow clone")).hint("fetch tags and history: git fetch --unshallow --tags")),
-        None => Some(Finding::error("tag-missing", format!("there is no tag {name}")).hint(format!("git tag {name}")).hint(format!("if it is on the remote already: git fetch origin tag {name}"))),
+        None if facts.shallow => Some(
+            Finding::error("tag-missing", format!("there is no tag {name} in this shallow clone")).hint("fetch tags and history: git fetch --unshallow --tags"),
+        ),
+        None => Some(
+            Finding::error("tag-missing", format!("there is no tag {name}"))
+                .hint(format!("git tag {name}"))
+                .hint(format!("if it is on the remote already: git fetch origin tag {name}")),
+        ),
     }
 }
 

@@ -129,7 +129,10 @@ fn already(forge: &dyn Forge, existing: &Release, verified: &Verified, terms: &T
     let unknown: Vec<Asset> = existing.assets.iter().filter(|asset| asset.digest.is_none()).cloned().collect();
     let compared = exact(&existing.assets, &verified.files).and_then(|()| same_bytes(forge, existing, &unknown, verified, scratch, events));
     compared.map_err(|error| {
-        error.within(format!("{} is published already, with other contents", existing.tag)).hint("a published release is never changed: release a new version").of_kind(Kind::Mismatch)
+        error
+            .within(format!("{} is published already, with other contents", existing.tag))
+            .hint("a published release is never changed: release a new version")
+            .of_kind(Kind::Mismatch)
     })?;
     // A run that was killed right after publishing hadn't elected yet.
     let release = if terms.latest && !existing.latest { elected(forge, existing.clone(), events)? } else { existing.clone() };

@@ -39,7 +39,9 @@ pub fn compare(project: &Project, verified: &Verified, scratch: &Path, events: &
     if findings.is_empty() {
         return Ok(format!("rebuilt elsewhere: {compared} artifacts, the same bytes"));
     }
-    Err(Error::new(Kind::Mismatch, format!("{} doesn't build to the same bytes elsewhere", manifest.tag)).with_findings(findings).hint("compare the tool versions in release.json with this machine's"))
+    Err(Error::new(Kind::Mismatch, format!("{} doesn't build to the same bytes elsewhere", manifest.tag))
+        .with_findings(findings)
+        .hint("compare the tool versions in release.json with this machine's"))
 }
 
 /// A clone and a target folder of its own: nothing of the usual place is shared.
@@ -87,7 +89,8 @@ fn differences(listed: &Listed, ours: Option<&VerifiedFile>, theirs: Option<&bui
         return Ok(vec![Finding::error("rebuild-differs", message).file(&listed.name)]);
     }
     let found = archive::compare(&ours.path, &theirs.path, &archive::Policy::own())?;
-    let mut findings: Vec<Finding> = found.iter().map(|difference| Finding::error("rebuild-differs", said(&listed.name, difference)).file(&listed.name)).collect();
+    let mut findings: Vec<Finding> =
+        found.iter().map(|difference| Finding::error("rebuild-differs", said(&listed.name, difference)).file(&listed.name)).collect();
     if findings.is_empty() {
         findings.push(Finding::error("rebuild-differs", format!("{}: the same entries, packed into other bytes", listed.name)).file(&listed.name));
     }

@@ -48,7 +48,8 @@ pub fn plan(releases: &[Release], template: &TagTemplate, rules: &Rules) -> Prun
         let keep = releases.iter().map(|release| verdict(release, vec!["no rule removes anything".into()])).collect();
         return PrunePlan { keep, remove: Vec::new(), note: Some("release.keep is not set: nothing is removed".into()) };
     }
-    let mut ours: Vec<(&Release, Tag)> = releases.iter().filter(|release| !release.draft).filter_map(|release| Some((release, template.matches(&release.tag)?))).collect();
+    let mut ours: Vec<(&Release, Tag)> =
+        releases.iter().filter(|release| !release.draft).filter_map(|release| Some((release, template.matches(&release.tag)?))).collect();
     ours.sort_by(|a, b| b.1.version.cmp(&a.1.version).then(b.0.published_at.cmp(&a.0.published_at)));
     let newest = newest(&ours, rules);
     let mut plan = PrunePlan::default();

@@ -74,7 +74,8 @@ fn at_head(facts: &Facts, template: &TagTemplate) -> Result<Tag> {
         [] => Err(no_tag(facts, template)),
         several => {
             let names = several.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(", ");
-            Err(Error::usage(format!("HEAD has several release tags: {names}")).hint(format!("say which: --tag {}", several.first().map_or("TAG", |tag| &tag.name))))
+            Err(Error::usage(format!("HEAD has several release tags: {names}"))
+                .hint(format!("say which: --tag {}", several.first().map_or("TAG", |tag| &tag.name))))
         }
     }
 }
@@ -88,7 +89,11 @@ fn no_tag(facts: &Facts, template: &TagTemplate) -> Error {
     };
     let error = Error::usage(message);
     let error = if facts.shallow { error.hint("fetch tags and history: git fetch --unshallow --tags") } else { error };
-    error.hint(format!("tag this commit (git tag {}), or check out the one that was tagged (git checkout {example})", template.tag(&Version::from(semver::Version::new(1, 0, 0)))))
+    error
+        .hint(format!(
+            "tag this commit (git tag {}), or check out the one that was tagged (git checkout {example})",
+            template.tag(&Version::from(semver::Version::new(1, 0, 0)))
+        ))
         .hint("or make a snapshot: --snapshot")
 }
 
@@ -98,7 +103,8 @@ mod tests {
     use crate::effects::git::TagRef;
 
     fn facts(tags: &[(&str, &str)]) -> Facts {
-        let tags = tags.iter().map(|(name, commit)| TagRef { name: (*name).into(), commit: (*commit).into(), object: (*commit).into(), annotated: false }).collect();
+        let tags =
+            tags.iter().map(|(name, commit)| TagRef { name: (*name).into(), commit: (*commit).into(), object: (*commit).into(), annotated: false }).collect();
         Facts { head: "abcdef1234".into(), commits: 12, time: 1000, shallow: false, tags, dirty: Vec::new() }
     }
 

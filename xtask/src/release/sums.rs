@@ -11,7 +11,10 @@ pub fn write<'a>(files: impl Iterator<Item = (&'a str, Digest)>) -> String {
 
 /// Reads them; a line that is none names its number.
 pub fn read(text: &str) -> Result<Vec<(String, Digest)>> {
-    text.lines().enumerate().map(|(index, line)| read_line(line).ok_or_else(|| Error::mismatch(format!("SHA256SUMS line {}: not `<digest>  <name>`: {line:?}", index + 1)))).collect()
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| read_line(line).ok_or_else(|| Error::mismatch(format!("SHA256SUMS line {}: not `<digest>  <name>`: {line:?}", index + 1))))
+        .collect()
 }
 
 fn read_line(line: &str) -> Option<(String, Digest)> {

@@ -60,7 +60,9 @@ pub fn built(built: Built) -> Result<Verified> {
 pub fn folder(folder: &Path) -> Result<Verified> {
     let names: Vec<String> = files::list(folder)?.into_iter().filter(|name| !name.starts_with('.')).collect();
     let text = files::read(&folder.join(MANIFEST)).map_err(|error| {
-        Error::mismatch(format!("{} holds no {MANIFEST}: it is no release", folder.display())).caused_by(error).hint("name the folder that `build` or `release` filled")
+        Error::mismatch(format!("{} holds no {MANIFEST}: it is no release", folder.display()))
+            .caused_by(error)
+            .hint("name the folder that `build` or `release` filled")
     })?;
     let manifest = Manifest::read(&text, &folder.join(MANIFEST).display().to_string())?;
     let sums = sums::read(&String::from_utf8_lossy(&files::read(&folder.join(SUMS)).map_err(|error| error.of_kind(Kind::Mismatch))?))?;

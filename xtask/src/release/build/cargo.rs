@@ -134,7 +134,9 @@ fn check(found: &[Executable], cargo: &CargoBuild, package: &str) -> Result<()> 
     let missing: Vec<&str> = cargo.bins.iter().map(String::as_str).filter(|bin| !found.iter().any(|program| program.name == *bin)).collect();
     if found.is_empty() || !missing.is_empty() {
         let what = if missing.is_empty() { "no program".into() } else { format!("not {}", missing.join(", ")) };
-        return Err(Error::refused(format!("cargo built {what} of package `{package}`")).hint("compare artifact.cargo.bins in xtask.toml with the package's [[bin]]"));
+        return Err(
+            Error::refused(format!("cargo built {what} of package `{package}`")).hint("compare artifact.cargo.bins in xtask.toml with the package's [[bin]]")
+        );
     }
     Ok(())
 }

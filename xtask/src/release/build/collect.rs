@@ -70,14 +70,23 @@ fn prebuilt(job: &Job<'_>, glob: &str, matcher: &GlobMatcher) -> Result<Vec<Coll
     let found: Vec<String> = all.into_iter().filter(|path| !path.starts_with(".git/") && !path.starts_with(".xtask/") && matcher.is_match(path)).collect();
     if !found.is_empty() {
         let message = format!("{} files that match `{glob}` are not in the commit: they are taken from the work tree as they are", found.len());
-        job.events.warn(Finding::warning("not-from-commit", message).hint("release.json marks them with \"origin\": \"work-tree\"; `verify --rebuild` can't build them again"));
+        job.events.warn(
+            Finding::warning("not-from-commit", message)
+                .hint("release.json marks them with \"origin\": \"work-tree\"; `verify --rebuild` can't build them again"),
+        );
     }
     found.iter().map(|path| on_disk(job, path, job.project.root.join(path), Origin::WorkTree)).collect()
 }
 
 fn on_disk(job: &Job<'_>, path: &str, real: PathBuf, origin: Origin) -> Result<Collected> {
     let entry = files::look(&real)?;
-    let kind = if entry.link { FileKind::Link } else if entry.executable { FileKind::Executable } else { FileKind::Plain };
+    let kind = if entry.link {
+        FileKind::Link
+    } else if entry.executable {
+        FileKind::Executable
+    } else {
+        FileKind::Plain
+    };
     Ok(collected(job, path, real, kind, origin))
 }
 

@@ -177,7 +177,8 @@ fn unique(built: &[BuiltFile]) -> Result<()> {
     for file in built {
         let owner = file.artifact.as_deref().unwrap_or_default();
         if reserved.contains(&file.name.as_str()) {
-            return Err(Error::refused(format!("artifact `{owner}` has a file named {}, which the release makes itself", file.name)).hint("rename it, or leave it out of `files`"));
+            return Err(Error::refused(format!("artifact `{owner}` has a file named {}, which the release makes itself", file.name))
+                .hint("rename it, or leave it out of `files`"));
         }
         if let Some(other) = seen.insert(&file.name, owner) {
             return Err(Error::refused(format!("two files of the release would be called {}: from artifacts `{other}` and `{owner}`", file.name))

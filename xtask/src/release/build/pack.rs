@@ -58,14 +58,16 @@ fn raw(job: &Job<'_>, collected: &[Collected]) -> Result<Vec<BuiltFile>> {
 fn raw_file(job: &Job<'_>, file: &Collected) -> Result<BuiltFile> {
     let name = raw_name(job, file);
     if file.kind == FileKind::Link {
-        return Err(Error::refused(format!("artifact `{}`: {} is a symbolic link, which can't be an asset", job.artifact.name, file.name)).hint("match the file that it leads to"));
+        return Err(Error::refused(format!("artifact `{}`: {} is a symbolic link, which can't be an asset", job.artifact.name, file.name))
+            .hint("match the file that it leads to"));
     }
     if name.contains(['\n', '\r', '\\', '\0']) {
         return Err(Error::refused(format!("artifact `{}`: the name {name:?} can't stand in {}", job.artifact.name, plan::SUMS)).hint("rename the file"));
     }
     let path = job.out.join(&name);
     if files::exists(&path) {
-        return Err(Error::refused(format!("two files of the release would be called {name}")).hint("an asset's name is the file's name without its folders: rename one"));
+        return Err(Error::refused(format!("two files of the release would be called {name}"))
+            .hint("an asset's name is the file's name without its folders: rename one"));
     }
     let (size, sha256) = files::copy(&file.path, &path)?;
     Ok(BuiltFile { name, path, size, sha256, artifact: Some(job.artifact.name.clone()), target: job.unit.target.clone(), origin: file.origin })

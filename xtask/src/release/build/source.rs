@@ -97,7 +97,16 @@ fn overlay(git: &Git, root: &Path, found: &mut Vec<SourceFile>) -> Result<()> {
         if files::exists(&from) {
             files::create_dir(files::parent(&to))?;
             let kind = files::clone_entry(&from, &to)?;
-            found.push(SourceFile { path, kind: if kind.link { FileKind::Link } else if kind.executable { FileKind::Executable } else { FileKind::Plain } });
+            found.push(SourceFile {
+                path,
+                kind: if kind.link {
+                    FileKind::Link
+                } else if kind.executable {
+                    FileKind::Executable
+                } else {
+                    FileKind::Plain
+                },
+            });
         }
     }
     found.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));

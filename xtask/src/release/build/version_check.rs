@@ -45,7 +45,8 @@ fn unpack(job: &Job<'_>, built: &[BuiltFile], collected: &[Collected], scratch: 
 fn judge(job: &Job<'_>, line: &str, text: &str, success: bool) -> Result<()> {
     let version = job.plan.subject.version();
     let wanted = if job.plan.subject.snapshot { version.base().to_string() } else { version.to_string() };
-    let holds = text.split(|c: char| c.is_whitespace() || "\"',;()".contains(c)).any(|word| word.trim_start_matches('v') == wanted || word == version.to_string());
+    let holds =
+        text.split(|c: char| c.is_whitespace() || "\"',;()".contains(c)).any(|word| word.trim_start_matches('v') == wanted || word == version.to_string());
     if success && holds {
         job.events.note(format!("`{line}` says {wanted}"));
         return Ok(());

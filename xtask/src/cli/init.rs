@@ -47,7 +47,7 @@ struct Seen {
 }
 
 fn look(git: &Git) -> Result<Seen> {
-    let tree = WorkTree::new(git)?;
+    let tree = WorkTree::new(git.root())?;
     let has = |name: &str| tree.files().iter().any(|file| file == name);
     let first = |names: &[&str]| names.iter().copied().find(|name| has(name)).map(str::to_owned);
     let examples = tree.files().iter().filter(|file| file.ends_with(".env.example"));

@@ -1,9 +1,8 @@
 //! The command line: one declaration ([`args`]), then one short file a command. A command resolves, checks, acts, answers.
 
 pub(crate) mod args;
-mod bump;
-mod services;
 mod build;
+mod bump;
 mod check;
 mod ci;
 mod forges;
@@ -12,6 +11,7 @@ mod plan;
 mod prune;
 mod release;
 mod releases;
+mod services;
 mod session;
 mod show;
 mod status;

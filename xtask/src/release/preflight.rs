@@ -35,7 +35,7 @@ pub fn survey(project: &Project, choice: &Choice) -> Result<Ground> {
 /// What the sources say: of the commit, or of the work tree where that is what would be built.
 pub fn sources(project: &Project, git: &Git, commit: &str, dirty: bool) -> Result<versions::Survey> {
     let specs = &project.config.sources;
-    if dirty { versions::read(&WorkTree::new(git)?, specs) } else { versions::read(&CommitTree::new(git, commit)?, specs) }
+    if dirty { versions::read(&WorkTree::new(git.root())?, specs) } else { versions::read(&CommitTree::new(git, commit)?, specs) }
 }
 
 fn source_date_epoch() -> Result<Option<i64>> {

@@ -115,7 +115,7 @@ fn tag_findings(git: &Git, plan: &Plan, tag: &Tag, template: &TagTemplate) -> Re
         let finding = finding.hint("a version is released once: choose the next one").hint(format!("if it was never pushed: `git tag --delete {tag}`"));
         return Ok(if ours { Vec::new() } else { vec![finding] });
     }
-    let branches: Vec<String> = if git.has_branch(&tag.name)? { vec![tag.name.clone()] } else { Vec::new() };
+    let branches = git.branches()?;
     let names: Vec<String> = all.into_iter().map(|tag| tag.name).collect();
     let tagged: Vec<Version> = names.iter().filter_map(|name| template.matches(name)).map(|tag| tag.version).collect();
     Ok(tags::findings(&tag.name, template, &tags::Around { branches: &branches, tags: &names, released: &tagged }))

@@ -22,16 +22,18 @@ pub use self::lock::lock;
 pub fn manifest(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
     let Some(manifest) = Manifest::load(reader, &file.path)? else { return Ok(Outcome::Read) };
     if !manifest.is_workspace {
+        if let Some(root) = manifest::root_of(reader, &file.path)? {
+            requirements(reader, &root)?;
+        }
         return package(reader, &manifest, file);
     }
     workspace_version(reader, &manifest)?;
-    let members = members::members(reader, &manifest)?;
+    requirements(reader, &manifest)?;
     let mut any = manifest.shared.is_some();
-    for member in &members {
+    for member in members::members(reader, &manifest)? {
         let Some(file) = reader.file(&member.path)? else { continue };
-        any |= matches!(package(reader, member, &file)?, Outcome::Read);
+        any |= matches!(package(reader, &member, &file)?, Outcome::Read);
     }
-    requirements(reader, &manifest, &members)?;
     if any {
         return Ok(Outcome::Read);
     }
@@ -47,6 +49,7 @@ fn package(reader: &mut Reader<'_>, manifest: &Manifest, file: &File) -> Result<
     if matches!(package.version, Stated::Literal(_) | Stated::Inherited(_)) {
         reader.checks(&manifest.path);
     }
+    requirements(reader, manifest)?;
     match &package.version {
         Stated::Literal(span) => reader.place(file.place(span.clone(), Kind::Manifest)),
         Stated::Inherited(at) => inherited(reader, file, *at)?,
@@ -87,17 +90,14 @@ fn workspace_version(reader: &mut Reader<'_>, root: &Manifest) -> Result<()> {
     Ok(())
 }
 
-/// What members ask of each other: cargo refuses to build when that doesn't fit the version, so `bump` edits it too.
-fn requirements(reader: &mut Reader<'_>, root: &Manifest, members: &[Manifest]) -> Result<()> {
-    let roots = std::iter::once(root).filter(|root| root.package.is_none());
-    for manifest in roots.chain(members) {
-        let Some(file) = reader.file(&manifest.path)? else { continue };
-        for wanted in &manifest.path_dependencies {
-            let (Some(folder), Some(span)) = (tree::join(tree::folder(&manifest.path), &wanted.path), &wanted.requirement) else { continue };
-            let target = members.iter().find(|member| tree::folder(&member.path) == folder);
-            if let (Some(_), Some((span, text))) = (target, version_in(&file, span)) {
-                reader.place(file.place(span, Kind::Requirement { text }));
-            }
+/// What packages ask of each other: cargo refuses to build when that doesn't fit the version, so it is compared and edited too.
+fn requirements(reader: &mut Reader<'_>, manifest: &Manifest) -> Result<()> {
+    let Some(file) = reader.file(&manifest.path)? else { return Ok(()) };
+    for wanted in &manifest.path_dependencies {
+        let target = tree::join(tree::folder(&manifest.path), &format!("{}/Cargo.toml", wanted.path));
+        let version = wanted.requirement.as_ref().and_then(|span| version_in(&file, span));
+        if let (Some(target), Some((span, text))) = (target, version) {
+            reader.requirement(target, file.place(span, Kind::Requirement { text }));
         }
     }
     Ok(())

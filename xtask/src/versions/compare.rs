@@ -71,6 +71,7 @@ impl Wanted<'_> {
         let version = if self.is_snapshot() { self.version.base() } else { self.version.clone() };
         match place.kind {
             Kind::Python => pep440::write(&version, &place.found).unwrap_or_else(|| version.to_string()),
+            Kind::Badge => version.to_string().replace('-', "--"),
             _ => version.to_string(),
         }
     }

@@ -10,11 +10,11 @@ use crate::kernel::Version;
 #[expect(clippy::unwrap_used, reason = "a constant expression, and a test runs it")]
 static SPELLING: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?ix)^\s* v? (?:(?<epoch>\d+)!)? (?<release>\d+(?:\.\d+)*)
+        r"(?ix)^ v? (?:(?<epoch>\d+)!)? (?<release>\d+(?:\.\d+)*)
         (?:[-_.]?(?<stage>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?<pre>\d+)?)?
         (?<post>-\d+|[-_.]?(?:post|rev|r)[-_.]?\d*)?
         (?:[-_.]?(?<dev>dev)[-_.]?(?<devn>\d+)?)?
-        (?:\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))? \s*$",
+        (?:\+(?<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))? $",
     )
     .unwrap()
 });

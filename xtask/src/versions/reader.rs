@@ -42,7 +42,7 @@ impl Survey {
 
 /// Reads all sources. Findings are in the survey; an error is a wrong configuration, or a tree that can't be read.
 pub fn read(tree: &dyn Tree, specs: &[SourceSpec]) -> Result<Survey> {
-    let mut reader = Reader { tree, files: BTreeMap::new(), survey: Survey::default(), hits: 0, manifests: BTreeSet::new() };
+    let mut reader = Reader { tree, files: BTreeMap::new(), survey: Survey::default(), hits: 0, manifests: BTreeSet::new(), requirements: Vec::new() };
     for spec in specs {
         reader.source(spec)?;
     }
@@ -63,6 +63,7 @@ pub struct Reader<'t> {
     survey: Survey,
     hits: usize,
     manifests: BTreeSet<String>,
+    requirements: Vec<(String, Place)>,
 }
 
 impl Reader<'_> {
@@ -146,8 +147,18 @@ impl Reader<'_> {
         self.manifests.insert(manifest.into());
     }
 
+    /// Notes what a package asks of the one with that manifest; it counts where that is among the sources.
+    pub fn requirement(&mut self, manifest: String, place: Place) {
+        self.requirements.push((manifest, place));
+    }
+
     /// An entry of a lock file must agree with the sources where its manifest is one of them, or where no manifest of that lock file is.
     fn finish(mut self) -> Survey {
+        for (manifest, place) in std::mem::take(&mut self.requirements) {
+            if self.manifests.contains(&manifest) {
+                self.place(place);
+            }
+        }
         let listed: BTreeSet<String> = self
             .survey
             .places

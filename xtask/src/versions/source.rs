@@ -59,7 +59,10 @@ fn by_name(file: &str) -> Result<Sort> {
 fn unknown(file: &str, name: &str) -> Error {
     let error = Error::usage(format!("no rule says where `{file}` holds a version"));
     match name {
-        "yarn.lock" | "pnpm-lock.yaml" | "bun.lock" | "bun.lockb" => error.hint("this lock file holds no version of the project itself: remove the source"),
+        "yarn.lock" | "pnpm-lock.yaml" | "bun.lock" | "bun.lockb" | "poetry.lock" => {
+            error.hint("this lock file holds no version of the project itself: remove the source")
+        }
+        "uv.lock" => error.hint("name the project's own entry: pattern = \"name = \\\"NAME\\\"\\nversion = \\\"{version}\\\"\""),
         name if name.to_ascii_lowercase().starts_with("change") || name.to_ascii_lowercase().starts_with("history") => {
             error.hint("add `heading = \"## {version}\"` to this [[version.source]]")
         }

@@ -122,6 +122,7 @@ impl Work<'_> {
                 Some(text) => Ok(Some(text)),
                 None => unreadable(format!("Python has no way to write {}", self.new), "use alpha, beta, rc or dev"),
             },
+            Kind::Badge if place.version.as_ref() == Some(self.new) => Ok(None),
             Kind::Badge => Ok(Some(self.new.to_string().replace('-', "--"))),
             Kind::Manifest | Kind::Text | Kind::Lock(_) => Ok(Some(self.new.to_string())),
         }

@@ -33,6 +33,10 @@ pub fn lock(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
     let manifest = tree::join(tree::folder(&file.path), "Cargo.toml").unwrap_or_default();
     let root = Manifest::load(reader, &manifest)?;
     let alone = root.is_none();
+    if alone && reader.file(&manifest)?.is_some() {
+        // Which packages are ours isn't known until the manifest is mended; that is noted.
+        return Ok(Outcome::Read);
+    }
     let mut own = root.map_or_else(|| Ok(BTreeMap::new()), |root| own_packages(reader, &root))?;
     let mut any = false;
     for (name, entry) in entries(document.as_table()) {

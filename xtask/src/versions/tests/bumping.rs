@@ -46,7 +46,7 @@ fn a_workspace_moves_as_a_whole_and_the_leader_comes_last() {
     let edits: Vec<_> = plan.edits.iter().map(|edit| format!("{}:{} {}→{}", edit.file, edit.line, edit.from, edit.to)).collect();
     assert_eq!(
         edits,
-        ["Cargo.toml:4 1.2.0→1.3.0", "b/Cargo.toml:3 1.1.0→1.3.0", "Cargo.toml:6 1.2.0→1.3.0", "Cargo.lock:3 1.2.0→1.3.0", "Cargo.lock:6 1.1.0→1.3.0"]
+        ["Cargo.toml:4 1.2.0→1.3.0", "b/Cargo.toml:3 1.1.0→1.3.0", "Cargo.lock:3 1.2.0→1.3.0", "Cargo.lock:6 1.1.0→1.3.0", "Cargo.toml:6 1.2.0→1.3.0"]
     );
     assert_eq!(plan.changes.iter().map(|change| change.file.as_str()).collect::<Vec<_>>(), ["Cargo.lock", "b/Cargo.toml", "Cargo.toml"]);
     let major = bumped(&texts, &specs, "2.0.0");

@@ -104,6 +104,24 @@ fn members_that_are_no_source_only_bind_their_lock_entry() {
 }
 
 #[test]
+fn requirements_count_where_their_target_is_a_source() {
+    let texts = [
+        ("Cargo.toml", "[workspace]\nmembers = [\"app\", \"lib\", \"free\"]\n[workspace.dependencies]\nlib = { path = \"lib\", version = \"1.0\" }\n"),
+        ("app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"2.0.0\"\n[dependencies]\nfree = { path = \"../free\", version = \"0.1.0\" }\n"),
+        ("lib/Cargo.toml", "[package]\nname = \"lib\"\nversion = \"2.0.0\"\n"),
+        ("free/Cargo.toml", "[package]\nname = \"free\"\nversion = \"0.1.0\"\n"),
+    ];
+    assert_eq!(strict(&texts, &[file("{app,lib}/Cargo.toml")], "2.0.0"), ["version-mismatch Cargo.toml:4"]);
+    assert!(strict(&texts, &[file("app/Cargo.toml")], "2.0.0").is_empty());
+}
+
+#[test]
+fn a_lock_file_beside_a_broken_manifest_is_not_judged() {
+    let texts = [("Cargo.toml", "[package\n"), ("Cargo.lock", "[[package]]\nname = \"vendored\"\nversion = \"0.9.0\"\n")];
+    assert_eq!(strict(&texts, &[file("Cargo.toml"), file("Cargo.lock")], "1.2.0"), ["version-unreadable Cargo.toml:1"]);
+}
+
+#[test]
 fn npm_workspaces_bind_their_lock_entries_to_their_own_manifests() {
     let lock = r#"{
   "name": "root", "version": "1.1.0",

@@ -195,3 +195,31 @@ fn a_commit_that_fails_is_partly_done_and_goes_on() {
     assert_eq!(scratch.git(&["tag"]), "v1.3.0");
     assert_eq!(versions(&scratch), [true; 8]);
 }
+
+/// npm itself is the judge: after a bump it has nothing to change in its lock file, in any of the three versions.
+#[test]
+fn npm_has_nothing_to_add_to_a_bumped_lock_file() {
+    if Run::of(Scratch::new().command("sh").args(["-c", "command -v npm"])).code != Some(0) {
+        assert!(std::env::var_os("XTASK_CI_STRICT").is_none(), "npm is not installed");
+        return eprintln!("SKIPPED: npm is not installed");
+    }
+    for version in ["1", "2", "3"] {
+        let scratch = Scratch::new();
+        let source = |file: &str| format!("[[version.source]]\nfile = \"{file}\"\n");
+        let files = ["package.json", "packages/a/package.json", "package-lock.json"];
+        scratch.write("xtask.toml", format!("schema = 1\n[project]\nname = \"x\"\n{}", files.map(source).concat()));
+        scratch.write("package.json", "{\"name\":\"root\",\"version\":\"1.2.0\",\"workspaces\":[\"packages/*\"]}\n");
+        scratch.write("packages/a/package.json", "{\"name\":\"a\",\"version\":\"1.2.0\"}\n");
+        scratch.write("packages/b/package.json", "{\"name\":\"b\",\"version\":\"0.5.0\",\"dependencies\":{\"a\":\"^1.0.0\"}}\n");
+        let lock_version = format!("--lockfile-version={version}");
+        let npm = ["install", "--offline", "--package-lock-only", "--no-audit", "--no-fund", &lock_version];
+        Run::of(scratch.command("npm").args(npm)).exits(0);
+        scratch.commit_all("first");
+        let before = scratch.read("package-lock.json");
+        scratch.xtask(&["bump", "minor"]).exits(0);
+        let bumped = scratch.read("package-lock.json");
+        assert_eq!(bumped, before.replace("\"version\": \"1.2.0\"", "\"version\": \"1.3.0\""));
+        Run::of(scratch.command("npm").args(npm)).exits(0);
+        assert_eq!(scratch.read("package-lock.json"), bumped, "lock file version {version}");
+    }
+}

@@ -46,7 +46,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
         return Err(Error::usage("no version source is configured: there is nothing to edit").hint("add a [[version.source]] to xtask.toml"));
     }
     validate(specs)?;
-    let held = if session.global.dry_run { None } else { Some(lock::acquire(&project.state().join("lock"), "bump")?) };
+    let held = if session.global.dry_run { None } else { Some(lock::acquire(&lock::path(&project.state(), "bump"), "bump")?) };
     let tree = WorkTree::new(&project.root)?;
     let to = bump::target(&tree, specs, &project.state(), (&args.to, &level))?;
     let plan = bump::plan(&tree, specs, &to, &clock::now().format("%Y-%m-%d").to_string())?;

@@ -1,7 +1,10 @@
 //! One test program: hermetic runs of the real binary, against real repositories and real servers on loopback.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test program: these end the test that meets them")]
+
 mod bump;
 mod forge_conformance;
 mod github;
 mod github_forge;
 mod support;
+mod witnesses;

@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p xtask --example github-double -- [--latency-ms N] [--socket PATH] [--tag NAME=COMMIT]…`; the repository is `acme/rocket`.
 
+#[expect(dead_code, unused_imports, reason = "the tests use all of it, this program a part")]
 #[path = "../../tests/it/github/mod.rs"]
 mod github;
 

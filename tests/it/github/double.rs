@@ -174,7 +174,6 @@ fn converse(reader: impl Read, mut writer: impl Write, role: Option<Role>, share
     while let Ok(Some(request)) = Request::read(&mut reader, &mut writer) {
         let open = shared.now.fetch_add(1, Ordering::SeqCst) + 1;
         shared.most.fetch_max(open, Ordering::SeqCst);
-        let role = role.unwrap_or_else(|| role_of(&request, shared));
         let goes_on = respond(&request, role, &mut writer, shared);
         shared.now.fetch_sub(1, Ordering::SeqCst);
         if !goes_on || shared.over.load(Ordering::SeqCst) {
@@ -183,24 +182,25 @@ fn converse(reader: impl Read, mut writer: impl Write, role: Option<Role>, share
     }
 }
 
-/// On the Unix socket all hosts meet; the Host header and the path tell them apart.
-fn role_of(request: &Request, shared: &Shared) -> Role {
-    let hosts = lock(&shared.state).hosts.clone();
-    let host = request.header("host").unwrap_or_default();
-    let is = |address: &str| address.ends_with(&format!("//{host}"));
-    if is(&hosts.objects) {
-        Role::Objects
-    } else if is(&hosts.web) {
-        Role::Web
-    } else if is(&hosts.uploads) {
-        Role::Uploads
-    } else {
-        Role::Api
+/// GitHub's own names: on the Unix socket all hosts meet, and clients give their token to these only.
+fn real_hosts() -> Hosts {
+    let [api, uploads, web, objects] =
+        ["api.github.com", "uploads.github.com", "github.com", "objects.githubusercontent.com"].map(|host| format!("https://{host}"));
+    Hosts { api, uploads, web, objects }
+}
+
+fn role_of(request: &Request) -> Role {
+    match request.header("host").unwrap_or_default() {
+        "objects.githubusercontent.com" => Role::Objects,
+        "github.com" => Role::Web,
+        "uploads.github.com" => Role::Uploads,
+        _ => Role::Api,
     }
 }
 
 /// Answers; false when the connection is to break.
-fn respond(request: &Request, role: Role, writer: &mut impl Write, shared: &Shared) -> bool {
+fn respond(request: &Request, role: Option<Role>, writer: &mut impl Write, shared: &Shared) -> bool {
+    let (role, hosts) = role.map_or_else(|| (role_of(request), Some(real_hosts())), |role| (role, None));
     std::thread::sleep(*lock(&shared.latency));
     let act = faults::pick(&mut lock(&shared.faults), request);
     let mut request = request.clone();
@@ -219,7 +219,7 @@ fn respond(request: &Request, role: Role, writer: &mut impl Write, shared: &Shar
         Some(Act::AlterRequest) => flip(&mut request.body),
         _ => {}
     }
-    let mut response = act_on(&request, role, act.as_ref(), shared);
+    let mut response = act_on(&request, role, act.as_ref(), hosts, shared);
     note(&request, role, &response, shared);
     match act {
         Some(Act::ResetAfter) => return false,
@@ -234,23 +234,31 @@ fn respond(request: &Request, role: Role, writer: &mut impl Write, shared: &Shar
     response.write(writer, request.method == "HEAD", cut).is_ok() && cut.is_none()
 }
 
-fn act_on(request: &Request, role: Role, act: Option<&Act>, shared: &Shared) -> Response {
+fn act_on(request: &Request, role: Role, act: Option<&Act>, hosts: Option<Hosts>, shared: &Shared) -> Response {
     let mut state = lock(&shared.state);
+    let ours = state.hosts.clone();
+    state.hosts = hosts.unwrap_or_else(|| ours.clone());
+    let response = answer(&mut state, request, role, act);
+    state.hosts = ours;
+    response
+}
+
+fn answer(state: &mut State, request: &Request, role: Role, act: Option<&Act>) -> Response {
     match act {
         Some(Act::Answer(response)) => response.clone(),
         Some(Act::AnswerAfter(response)) => {
-            routes::answer(&mut state, role, request);
+            routes::answer(state, role, request);
             response.clone()
         }
         Some(Act::Starter) => {
-            routes::leave_starter(&mut state, request);
+            routes::leave_starter(state, request);
             routes::message(502, "Bad Gateway")
         }
         Some(Act::Twice) => {
-            routes::answer(&mut state, role, request);
-            routes::answer(&mut state, role, request)
+            routes::answer(state, role, request);
+            routes::answer(state, role, request)
         }
-        _ => routes::answer(&mut state, role, request),
+        _ => routes::answer(state, role, request),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The one GraphQL question that `gh release list` asks.
+//! The two GraphQL questions that `gh release` asks: all releases, and whether a draft has that tag.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,18 @@ use super::{
     state::State,
 };
 
-/// Releases as nodes; anything else is not known here.
+/// Anything else is not known here.
 pub fn answer(state: &State, request: &Request) -> Response {
-    let query = request.json();
-    let query = query.get("query").and_then(Value::as_str).unwrap_or_default();
+    let body = request.json();
+    let query = body.get("query").and_then(Value::as_str).unwrap_or_default();
+    if query.contains("release(tagName") {
+        let tag = body.pointer("/variables/tagName").and_then(Value::as_str).unwrap_or_default();
+        let found = state.releases.iter().find(|release| release.tag == tag);
+        let found = found.map(|release| json!({"databaseId": release.id, "isDraft": release.draft}));
+        return Response::json(200, &json!({"data": {"repository": {"release": found}}}));
+    }
     if !query.contains("releases(") {
-        return Response::json(200, &json!({"errors": [{"message": "the double doesn't know this question"}]}));
+        return Response::json(200, &json!({"errors": [{"message": format!("the double doesn't know the question {query}")}]}));
     }
     let latest = state.latest().map(|release| release.id);
     let nodes: Vec<Value> = state

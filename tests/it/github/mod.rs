@@ -1,6 +1,4 @@
 //! The double of GitHub: stateful, with several hosts, many threads, scripted faults. Tests run it inside; `examples/github-double.rs` runs it for others.
-#![allow(dead_code, reason = "shared by the tests and by the stand-alone program: each uses a part of it")]
-
 mod double;
 pub mod faults;
 mod graphql;
@@ -8,7 +6,7 @@ pub mod http;
 pub mod routes;
 pub mod state;
 
-pub use double::{Double, Seen};
+pub use double::Double;
 pub use faults::{Act, Fault};
 pub use http::Response;
 pub use routes::Role;

@@ -338,6 +338,9 @@ fn asset(state: &State, id: &str, request: &Request, drafts: bool) -> Response {
         .find_map(|release| Some((release, release.assets.iter().find(|asset| asset.id == id)?)));
     let Some((release, asset)) = found else { return missing() };
     if request.header("accept") == Some("application/octet-stream") {
+        if state.inline {
+            return Response::new(200).header("content-type", "application/octet-stream").with_body(asset.bytes.as_slice());
+        }
         return Response::new(302).header("location", format!("{}/{id}?signature=abc", state.hosts.objects));
     }
     Response::json(200, &state.asset_json(asset, &release.tag))

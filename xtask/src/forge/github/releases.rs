@@ -153,10 +153,8 @@ impl Hub {
     async fn create(&self, draft: &Draft) -> Result<Release> {
         let doing = format!("make the draft of {}", draft.tag);
         let mut body = json!({"tag_name": draft.tag, "target_commitish": draft.commit, "name": draft.title, "draft": true, "prerelease": draft.prerelease});
-        match &draft.notes {
-            Some(notes) => body["body"] = json!(notes),
-            None => body["generate_release_notes"] = json!(true),
-        }
+        let (key, value) = draft.notes.as_ref().map_or(("generate_release_notes", json!(true)), |notes| ("body", json!(notes)));
+        set(&mut body, key, value);
         let url = self.line.address.of("/releases");
         let mut patience = self.line.patience();
         loop {
@@ -223,7 +221,7 @@ impl Hub {
         let fields = [("name", edit.title.as_ref().map(|text| json!(text))), ("body", edit.notes.as_ref().map(|text| json!(text)))];
         for (key, value) in fields.into_iter().chain([("prerelease", edit.prerelease.map(|flag| json!(flag)))]) {
             if let Some(value) = value {
-                body[key] = value;
+                set(&mut body, key, value);
             }
         }
         let changed = self.patch(&release.id, &body, &format!("change {}", release.tag), |_| false).await?;
@@ -329,6 +327,12 @@ impl Hub {
 fn dressed(release: Release, draft: &Draft) -> Release {
     let notes = draft.notes.clone().unwrap_or_else(|| release.notes.clone());
     Release { title: draft.title.clone(), notes, prerelease: draft.prerelease, ..release }
+}
+
+fn set(body: &mut Value, key: &str, value: Value) {
+    if let Some(map) = body.as_object_mut() {
+        map.insert(key.into(), value);
+    }
 }
 
 /// A good status with a body that is not what was asked for says nothing.

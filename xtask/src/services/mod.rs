@@ -4,12 +4,14 @@
 //! journal, so that a kill leaves a next command, not a riddle.
 
 mod compose;
+mod exposure;
 mod health;
 mod manage;
 mod probe;
 mod stack;
 mod status;
 
+pub use exposure::check;
 pub use manage::{Destroy, DownPlan, down, down_plan, last_logs, logs, pull, restart, up};
 pub use stack::Stack;
 pub use status::{ServiceStatus, status};

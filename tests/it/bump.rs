@@ -111,7 +111,7 @@ fn what_stops_it_stops_it_before_anything_is_edited() {
     scratch.git(&["tag", "v1.4.0"]);
     stopped(&["bump", "1.4.0", "--commit", "--tag"], 3, "the tag `v1.4.0` exists already");
     scratch.write("README.md", "badge/version-1.2.0-green");
-    stopped(&["bump", "major", "--commit"], 3, "README.md has changes that are not committed");
+    stopped(&["bump", "major", "--commit"], 3, "README.md: it has changes that are not committed");
     scratch.write("ui/package.json", "{\n<<<<<<< ours\n");
     stopped(&["bump", "major"], 3, "ui/package.json:2");
 }

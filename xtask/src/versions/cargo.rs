@@ -37,13 +37,13 @@ pub fn manifest(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
     if any {
         return Ok(Outcome::Read);
     }
-    let message = format!("no package of the workspace {} has a version", file.path);
+    let message = "no package of this workspace has a version";
     Ok(Outcome::Absent(file.missing(0, message).hint("add `version = \"…\"` under [workspace.package], and `version.workspace = true` in its members")))
 }
 
 fn package(reader: &mut Reader<'_>, manifest: &Manifest, file: &File) -> Result<Outcome> {
     let Some(package) = &manifest.package else {
-        let finding = file.missing(0, format!("{} has neither [package] nor [workspace]", file.path));
+        let finding = file.missing(0, "there is neither [package] nor [workspace]");
         return Ok(Outcome::Absent(finding.hint("correct the file, or remove the source")));
     };
     if matches!(package.version, Stated::Literal(_) | Stated::Inherited(_)) {
@@ -53,9 +53,9 @@ fn package(reader: &mut Reader<'_>, manifest: &Manifest, file: &File) -> Result<
     match &package.version {
         Stated::Literal(span) => reader.place(file.place(span.clone(), Kind::Manifest)),
         Stated::Inherited(at) => inherited(reader, file, *at)?,
-        Stated::Wrong(at) => reader.finding(file.unreadable(*at, format!("`package.version` in {} is not a string", file.path)).hint("write it as \"1.2.3\"")),
+        Stated::Wrong(at) => reader.finding(file.unreadable(*at, "`package.version` is not a string").hint("write it as \"1.2.3\"")),
         Stated::Nothing => {
-            let finding = file.missing(package.at, format!("[package] in {} has no version", file.path));
+            let finding = file.missing(package.at, "[package] has no version");
             return Ok(Outcome::Absent(finding.hint("add `version = \"…\"` or `version.workspace = true`")));
         }
     }
@@ -66,12 +66,12 @@ fn inherited(reader: &mut Reader<'_>, file: &File, at: usize) -> Result<()> {
     match manifest::root_of(reader, &file.path)? {
         Some(root) if root.shared.is_some() => workspace_version(reader, &root),
         Some(root) => {
-            let message = format!("{} inherits its version, but [workspace.package] in {} has none", file.path, root.path);
+            let message = format!("the version is inherited, but [workspace.package] in {} has none", root.path);
             reader.finding(file.missing(at, message).hint(format!("add `version = \"…\"` under [workspace.package] in {}", root.path)));
             Ok(())
         }
         None => {
-            let message = format!("{} inherits its version, but no folder above it holds a workspace", file.path);
+            let message = "the version is inherited, but no folder above holds a workspace";
             reader.finding(file.missing(at, message).hint("write the version itself, or add the workspace's Cargo.toml"));
             Ok(())
         }
@@ -83,7 +83,7 @@ fn workspace_version(reader: &mut Reader<'_>, root: &Manifest) -> Result<()> {
     match &root.shared {
         Some(Stated::Literal(span)) => reader.place(file.place(span.clone(), Kind::Manifest)),
         Some(Stated::Wrong(at) | Stated::Inherited(at)) => {
-            reader.finding(file.unreadable(*at, format!("`workspace.package.version` in {} is not a string", file.path)).hint("write it as \"1.2.3\""));
+            reader.finding(file.unreadable(*at, "`workspace.package.version` is not a string").hint("write it as \"1.2.3\""));
         }
         Some(Stated::Nothing) | None => {}
     }
@@ -118,7 +118,7 @@ fn stated(file: &File, value: Option<&toml_edit::Item>) -> Stated {
     if item.as_table_like().and_then(|table| table.get("workspace")).and_then(toml_edit::Item::as_bool) == Some(true) {
         return Stated::Inherited(at);
     }
-    item.as_value().and_then(|value: &Value| toml::text(file, value)).map_or(Stated::Wrong(at), |text| Stated::Literal(text.span))
+    item.as_value().and_then(|value: &Value| toml::text(file, value)).map_or(Stated::Wrong(at), Stated::Literal)
 }
 
 fn out_of_date(file: &File, at: usize, message: String, remedy: &str) -> Finding {

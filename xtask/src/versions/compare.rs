@@ -99,7 +99,7 @@ impl Wanted<'_> {
         if fits(self.version) || (lenient && (fits(&base) || place.version.as_ref().is_some_and(|found| found.base() == base))) {
             return None;
         }
-        let message = format!("{}:{} asks for {text} of a package that will be {}", place.file, place.line, self.version);
+        let message = format!("this asks for {text} of a package that will be {}", self.version);
         Some(at(Finding::error("version-mismatch", message), place).hint(format!("change it to {}", self.version)))
     }
 
@@ -116,7 +116,7 @@ impl Wanted<'_> {
         let missing = logs.into_iter().filter(|(_, (agrees, _))| !agrees);
         missing
             .map(|(file, (_, line))| {
-                Finding::error("changelog-missing", format!("{file} has no heading for {}", self.version))
+                Finding::error("changelog-missing", format!("there is no heading for {}", self.version))
                     .hint("write down what changed, under a heading of its own")
                     .file(file)
                     .line(line)
@@ -142,8 +142,8 @@ fn lags(place: &Place, entry: &Locked) -> Option<Finding> {
 
 fn named(place: &Place) -> String {
     match &place.kind {
-        Kind::Lock(entry) if !entry.name.is_empty() => format!("the entry of `{}` in {}", entry.name, place.file),
-        _ => place.file.clone(),
+        Kind::Lock(entry) if !entry.name.is_empty() => format!("the entry of `{}`", entry.name),
+        _ => "this".into(),
     }
 }
 

@@ -8,12 +8,12 @@ use jsonc_parser::{
 };
 
 use super::{
-    place::{File, Kind, Locked, Outcome},
+    place::{File, Kind, Locked, Outcome, Says},
     reader::Reader,
     source::is_installed,
     tree,
 };
-use crate::kernel::{Finding, Result, Version};
+use crate::kernel::{Finding, Result};
 
 const REMEDY: &str = "npm install --package-lock-only";
 
@@ -34,9 +34,7 @@ pub fn manifest(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
     if root.get_boolean("private").is_some_and(|private| private.value) {
         return Ok(Outcome::Derived);
     }
-    Ok(Outcome::Absent(
-        file.missing(root.range.start, format!("{} has no version", file.path)).hint("add `\"version\": \"…\"`, or `\"private\": true` where it needs none"),
-    ))
+    Ok(Outcome::Absent(file.missing(root.range.start, "there is no version").hint("add `\"version\": \"…\"`, or `\"private\": true` where it needs none")))
 }
 
 /// Notes the version of the package and of its workspace members in a lock file.
@@ -67,7 +65,7 @@ pub fn lock(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
     Ok(match any {
         true => Outcome::Read,
         false if private => Outcome::Derived,
-        false => Outcome::Absent(file.missing(root.range.start, format!("{} holds no version of the package", file.path)).hint(format!("run `{REMEDY}`"))),
+        false => Outcome::Absent(file.missing(root.range.start, "there is no version of the package").hint(format!("run `{REMEDY}`"))),
     })
 }
 
@@ -79,7 +77,7 @@ fn entry_of(reader: &mut Reader<'_>, file: &File, holder: &Object<'_>, entry: Lo
         }
         (None, Some((version, line))) => {
             let manifest = entry.manifest.as_deref().unwrap_or("package.json");
-            let message = format!("{} has no version where {manifest}:{line} says {version}", file.path);
+            let message = format!("there is no version, but {manifest}:{line} says {version}");
             let at = file.position(holder.range.start).0;
             let hint = format!("run `{REMEDY}` and commit {}", file.path);
             reader.finding(Finding::error("lock-out-of-date", message).hint(hint).file(&*file.path).line(at));
@@ -103,7 +101,7 @@ fn name_of(root: &Object<'_>) -> String {
 }
 
 /// The manifest in a folder, and what it says.
-fn of_manifest(reader: &mut Reader<'_>, folder: &str) -> Result<(Option<String>, Option<(Version, usize)>)> {
+fn of_manifest(reader: &mut Reader<'_>, folder: &str) -> Result<(Option<String>, Says)> {
     let path = tree::join(folder, "package.json").unwrap_or_default();
     let Some(file) = reader.file(&path)? else { return Ok((None, None)) };
     // A malformed manifest is noted where it is a source itself.
@@ -115,7 +113,7 @@ fn of_manifest(reader: &mut Reader<'_>, folder: &str) -> Result<(Option<String>,
 fn note(reader: &mut Reader<'_>, file: &File, value: &Value<'_>, kind: Kind) {
     match value.as_string_lit().and_then(|text| inner(file, text)) {
         Some(span) => reader.place(file.place(span, kind)),
-        None => reader.finding(file.unreadable(value.start(), format!("`version` in {} is not a plain string", file.path)).hint("write it as \"1.2.3\"")),
+        None => reader.finding(file.unreadable(value.start(), "`version` is not a plain string").hint("write it as \"1.2.3\"")),
     }
 }
 
@@ -135,11 +133,11 @@ pub fn parse(file: &File) -> Result<Object<'_>, Finding> {
     let mend = "mend the file; a merge conflict may have been left in it";
     let parsed = parse_to_ast(&file.text, &jsonc_parser::CollectOptions::default(), &strict()).map_err(|error| {
         let at = error.range().start;
-        file.unreadable(at, format!("{} is not valid JSON: {}", file.path, error.kind().to_string().to_lowercase())).hint(mend)
+        file.unreadable(at, format!("this is not valid JSON: {}", error.kind().to_string().to_lowercase())).hint(mend)
     })?;
     match parsed.value {
         Some(Value::Object(object)) => Ok(object),
-        _ => Err(file.unreadable(0, format!("{} holds no JSON object", file.path)).hint(mend)),
+        _ => Err(file.unreadable(0, "this is no JSON object").hint(mend)),
     }
 }
 

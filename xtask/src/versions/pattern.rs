@@ -27,7 +27,7 @@ impl Pattern {
     /// Reads `badge/version-{version}-`.
     pub fn parse(pattern: &str) -> Result<Self> {
         match pattern.split_once("{version}") {
-            Some((before, after)) if !after.contains("{version}") && !(before.is_empty() && after.is_empty()) => {
+            Some((before, after)) if !after.contains("{version}") && pattern != "{version}" => {
                 Ok(Self { before: before.into(), after: after.into(), badge: before.contains("badge/") })
             }
             _ => Err(Error::usage(format!("the pattern `{pattern}` must hold `{{version}}` exactly once, with text around it"))
@@ -70,7 +70,7 @@ pub fn occurrences(reader: &mut Reader<'_>, file: &File, pattern: &Pattern) -> O
     if any {
         return Outcome::Read;
     }
-    let message = format!("{} holds `{}{{version}}{}` nowhere", file.path, pattern.before, pattern.after);
+    let message = format!("`{}{{version}}{}` is nowhere in it", pattern.before, pattern.after);
     Outcome::Absent(file.missing(0, message).hint("correct `pattern` in xtask.toml, or the file"))
 }
 

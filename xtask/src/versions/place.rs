@@ -53,6 +53,9 @@ pub enum Kind {
     },
 }
 
+/// A version that a manifest says, and the line there.
+pub type Says = Option<(Version, usize)>;
+
 /// An entry of a lock file for a package of this repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Locked {
@@ -61,7 +64,7 @@ pub struct Locked {
     /// Its manifest; `None` where the lock file lies alone.
     pub manifest: Option<String>,
     /// The version in its manifest, and the line there.
-    pub says: Option<(Version, usize)>,
+    pub says: Says,
     /// Whether its manifest is among the sources, so that this entry must agree with them as well.
     pub checked: bool,
     /// What brings it up to date.
@@ -84,7 +87,7 @@ impl File {
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-            Finding::error("version-unreadable", format!("{path} is not UTF-8 text")).hint("save it as UTF-8").file(path).line(line)
+            Finding::error("version-unreadable", "this is not UTF-8 text").hint("save it as UTF-8").file(path).line(line)
         })?;
         let bom = text.starts_with('\u{feff}');
         let text = if bom { text.trim_start_matches('\u{feff}').to_owned() } else { text };

@@ -38,14 +38,14 @@ pub fn manifest(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
         return follow(reader, file, root);
     }
     let at = root.get("project").map_or(0, toml::start);
-    let message = format!("{} has no version under [project] or [tool.poetry]", file.path);
+    let message = "there is no version under [project] or [tool.poetry]";
     Ok(Outcome::Absent(file.missing(at, message).hint("add `version = \"…\"`, or `dynamic = [\"version\"]` where a tool fills it in")))
 }
 
 fn note(reader: &mut Reader<'_>, file: &File, item: &Item, key: &str) {
     match item.as_value().and_then(|value| toml::text(file, value)) {
-        Some(text) => reader.place(file.place(text.span, Kind::Python)),
-        None => reader.finding(file.unreadable(toml::start(item), format!("`{key}` in {} is not a string", file.path)).hint("write it as \"1.2.3\"")),
+        Some(text) => reader.place(file.place(text, Kind::Python)),
+        None => reader.finding(file.unreadable(toml::start(item), format!("`{key}` is not a string")).hint("write it as \"1.2.3\"")),
     }
 }
 

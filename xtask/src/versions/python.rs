@@ -16,7 +16,7 @@ static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Notes every `__version__ = "…"` at the top of a module. What code computes is derived.
 pub fn assignments(reader: &mut Reader<'_>, file: &File) -> Outcome {
-    let mut outcome = Outcome::Absent(file.missing(0, format!("{} sets no `__version__`", file.path)).hint("add `__version__ = \"…\"`, or remove the source"));
+    let mut outcome = Outcome::Absent(file.missing(0, "nothing sets `__version__`").hint("add `__version__ = \"…\"`, or remove the source"));
     for line in code_lines(&file.text) {
         let Some(found) = file.text.get(line.clone()).and_then(|text| ASSIGNMENT.captures(text)) else { continue };
         let literal = found.name("double").or_else(|| found.name("single"));
@@ -26,7 +26,7 @@ pub fn assignments(reader: &mut Reader<'_>, file: &File) -> Outcome {
                 outcome = Outcome::Read;
             }
             (None, Some(other)) if other.as_str().starts_with(|c: char| c.is_ascii_digit() || "([\"'".contains(c)) => {
-                let message = format!("`__version__` in {} is not a plain string", file.path);
+                let message = "`__version__` is not a plain string";
                 reader.finding(file.unreadable(line.start, message).hint("write it as \"1.2.3\""));
                 outcome = Outcome::Read;
             }
@@ -86,14 +86,14 @@ pub fn plain(reader: &mut Reader<'_>, file: &File) -> Outcome {
         at += line.len();
     }
     match found.as_slice() {
-        [] => return Outcome::Absent(file.missing(0, format!("{} is empty", file.path)).hint("write the version into it, e.g. 1.2.3")),
+        [] => return Outcome::Absent(file.missing(0, "this is empty").hint("write the version into it, e.g. 1.2.3")),
         [one] => {
             let text = file.text.get(one.clone()).unwrap_or_default();
             let prefix = text.len() - text.strip_prefix(['v', 'V']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(text).len();
             reader.place(file.place(one.start + prefix..one.end, Kind::Text));
         }
         [_, second, ..] => {
-            let message = format!("{} holds more than a version", file.path);
+            let message = "this holds more than a version";
             reader.finding(file.unreadable(second.start, message).hint("keep the version alone in it, or add `pattern = \"…{version}…\"` to this source"));
         }
     }

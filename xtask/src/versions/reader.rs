@@ -185,7 +185,7 @@ fn manifest_of(place: &Place) -> Option<&str> {
 }
 
 fn no_file(spec: &SourceSpec, glob: bool) -> Finding {
-    let message = if glob { format!("no file matches `{}`", spec.file) } else { format!("the version source {} isn't there", spec.file) };
+    let message = if glob { format!("no file matches `{}`", spec.file) } else { "this version source isn't there".to_owned() };
     let finding = Finding::error("version-missing", message).hint("correct `file` under [[version.source]] in xtask.toml, or add the file to git");
     if glob { finding } else { finding.file(&*spec.file) }
 }

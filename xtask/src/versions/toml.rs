@@ -11,26 +11,18 @@ use crate::kernel::Finding;
 pub fn parse(file: &File) -> Result<Document<&str>, Finding> {
     Document::parse(file.text.as_str()).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        file.unreadable(at, format!("{} is not valid TOML: {}", file.path, error.message().lines().next().unwrap_or_default()))
+        file.unreadable(at, format!("this is not valid TOML: {}", error.message().lines().next().unwrap_or_default()))
             .hint("mend the file; a merge conflict may have been left in it")
     })
 }
 
-/// A string with the bytes between its quotes.
-pub struct Text<'a> {
-    /// Its value.
-    pub value: &'a str,
-    /// Without the quotes.
-    pub span: Range<usize>,
-}
-
-/// A string, if it is one that is written without escapes (a version needs none).
-pub fn text<'a>(file: &File, value: &'a Value) -> Option<Text<'a>> {
+/// The bytes between a string's quotes, if it is one that is written without escapes (a version needs none).
+pub fn text(file: &File, value: &Value) -> Option<Range<usize>> {
     let (string, span) = (value.as_str()?, value.span()?);
     let raw = file.text.get(span.clone())?;
     let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
     let inner = span.start + quotes..span.end.checked_sub(quotes)?;
-    (file.text.get(inner.clone())? == string).then_some(Text { value: string, span: inner })
+    (file.text.get(inner.clone())? == string).then_some(inner)
 }
 
 /// A value below a path of keys.

@@ -166,7 +166,7 @@ impl Work<'_> {
                 self.splices.entry(file.path.clone()).or_default().push((at..at, text));
             }
             None => self.findings.push(
-                Finding::error("changelog-missing", format!("{} has no heading for {}, and no `Unreleased` to put it under", file.path, self.new))
+                Finding::error("changelog-missing", format!("there is no heading for {}, and no `Unreleased` to put it under", self.new))
                     .hint("write down what changed, under a heading of its own or under `## Unreleased`")
                     .file(&*file.path)
                     .line(1),

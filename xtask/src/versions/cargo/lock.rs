@@ -9,17 +9,15 @@ use super::{
     members, out_of_date,
 };
 use crate::{
-    kernel::{Result, Version},
+    kernel::Result,
     versions::{
-        place::{File, Kind, Locked, Outcome},
+        place::{File, Kind, Locked, Outcome, Says},
         reader::Reader,
         toml, tree,
     },
 };
 
 const REMEDY: &str = "cargo update --workspace --offline";
-
-type Says = Option<(Version, usize)>;
 
 /// Notes the entries of own packages, and own packages that have none.
 pub fn lock(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
@@ -43,15 +41,15 @@ pub fn lock(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
         let known = own.remove(name);
         let Some(text) = entry.get("version").and_then(Item::as_value).and_then(|value| toml::text(file, value)) else {
             let at = entry.span().map_or(0, |span| span.start);
-            reader.finding(file.unreadable(at, format!("the entry of `{name}` in {} has no version", file.path)).hint(format!("run `{REMEDY}`")));
+            reader.finding(file.unreadable(at, format!("the entry of `{name}` has no version")).hint(format!("run `{REMEDY}`")));
             continue;
         };
         if let Some((path, says)) = known {
             let locked = Locked { name: name.into(), manifest: Some(path), says, checked: true, remedy: REMEDY.into() };
-            reader.place(file.place(text.span, Kind::Lock(locked)));
+            reader.place(file.place(text, Kind::Lock(locked)));
         } else if alone {
             let locked = Locked { name: name.into(), manifest: None, says: None, checked: true, remedy: REMEDY.into() };
-            reader.place(file.place(text.span, Kind::Lock(locked)));
+            reader.place(file.place(text, Kind::Lock(locked)));
         } else {
             continue;
         }
@@ -59,9 +57,9 @@ pub fn lock(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
     }
     for (name, (path, _)) in &own {
         any = true;
-        reader.finding(out_of_date(file, 0, format!("{} has no entry for `{name}` of {path}", file.path), REMEDY));
+        reader.finding(out_of_date(file, 0, format!("there is no entry for `{name}` of {path}"), REMEDY));
     }
-    let finding = file.missing(0, format!("{} has no entry for a package of this repository", file.path)).hint(format!("run `{REMEDY}`"));
+    let finding = file.missing(0, "there is no entry for a package of this repository").hint(format!("run `{REMEDY}`"));
     Ok(if any { Outcome::Read } else { Outcome::Absent(finding) })
 }
 

@@ -107,7 +107,7 @@ fn path_dependencies(file: &File, table: &dyn TableLike) -> Vec<PathDependency> 
 fn path_dependency(file: &File, item: &Item) -> Option<PathDependency> {
     let table = item.as_table_like()?;
     let path = table.get("path")?.as_str()?.to_owned();
-    let requirement = table.get("version").and_then(Item::as_value).and_then(|value| toml::text(file, value)).map(|text| text.span);
+    let requirement = table.get("version").and_then(Item::as_value).and_then(|value| toml::text(file, value));
     Some(PathDependency { path, requirement })
 }
 

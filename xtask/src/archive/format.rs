@@ -36,13 +36,14 @@ impl Format {
         Self::ALL.into_iter().find(|format| name.strip_suffix(format.extension()).is_some_and(|stem| stem.ends_with('.')))
     }
 
-    /// The format that a file's first bytes show; 262 bytes are enough.
+    /// The format that a file's first bytes show; 512 bytes are enough. Zeros alone are an empty tar archive.
     pub fn of_bytes(start: &[u8]) -> Option<Self> {
         match start {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
             [0x1f, 0x8b, ..] => Some(Self::TarGz),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::TarZst),
             _ if start.get(257..262) == Some(b"ustar") => Some(Self::Tar),
+            _ if start.len() == 512 && start.iter().all(|byte| *byte == 0) => Some(Self::Tar),
             _ => None,
         }
     }

@@ -19,8 +19,10 @@ mod names;
 mod pack;
 mod pipeline;
 mod read;
+mod spool;
 mod tar_stream;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, clippy::unreachable, reason = "tests make files as they come")]
 mod tests;
 mod walk;
 mod zip_records;

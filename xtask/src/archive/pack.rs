@@ -4,7 +4,7 @@ use std::{io::BufWriter, num::NonZeroUsize, path::Path};
 
 use super::{Format, compressed, entry::Entry, entry::Sorted, pipeline, tar_stream, tar_stream::TarStream, zip_stream};
 use crate::{
-    effects::files::Replacement,
+    effects::files::{self, Replacement},
     kernel::{Bar, Context as _, Digest, Events, Hasher, Result},
 };
 
@@ -47,17 +47,17 @@ pub fn pack(entries: &[Entry], packing: &Packing, out: &Path, events: &Events) -
     let frame = || format!("pack {}", out.display());
     let mut file = Replacement::create(out).context(frame)?;
     let mut hasher = Hasher::new(BufWriter::with_capacity(1 << 18, file.writer()));
-    write(&sorted, packing, &mut hasher, &bar).context(frame)?;
+    write(&sorted, packing, &mut hasher, files::parent(out), &bar).context(frame)?;
     let (writer, size, digest) = hasher.finish();
     writer.into_inner().map_err(std::io::IntoInnerError::into_error).context(frame)?;
     file.commit().context(frame)?;
     Ok(Packed { size, digest, entries: sorted.0.len(), content: sorted.size() })
 }
 
-fn write(sorted: &Sorted<'_>, packing: &Packing, out: &mut impl std::io::Write, bar: &Bar) -> Result<()> {
+fn write(sorted: &Sorted<'_>, packing: &Packing, out: &mut impl std::io::Write, scratch: &Path, bar: &Bar) -> Result<()> {
     let mut tar = TarStream::new(sorted, packing, bar);
     match packing.format {
-        Format::Zip => zip_stream::write(sorted, packing, out, bar),
+        Format::Zip => zip_stream::write(sorted, packing, out, scratch, bar),
         Format::TarGz => compressed::gzip(tar, packing, out),
         Format::TarZst => compressed::zstd(tar, tar_stream::length(sorted, packing.epoch), packing, out),
         Format::Tar => {
@@ -67,4 +67,10 @@ fn write(sorted: &Sorted<'_>, packing: &Packing, out: &mut impl std::io::Write, 
             Ok(())
         }
     }
+}
+
+/// Packs straight into a writer, to see what its errors become.
+#[cfg(test)]
+pub fn tests_write(entries: &[Entry], format: Format, out: &mut impl std::io::Write) -> Result<()> {
+    write(&Sorted::new(entries)?, &Packing::new(format, 0), out, &std::env::temp_dir(), &Events::none().bar("", None))
 }

@@ -30,9 +30,7 @@ pub struct Record {
     pub time: u32,
     /// How its bytes are kept.
     pub method: Method,
-    /// Checksum, and sizes follow the bytes because they were not known before.
-    pub described: bool,
-    /// Needs zip64 sizes: decided beforehand, by the announced size.
+    /// Has zip64 sizes.
     pub large: bool,
     /// Checksum of the bytes.
     pub crc: u32,
@@ -54,15 +52,15 @@ impl Record {
     }
 
     /// What both headers have in common: flags, method, time, checksum, sizes.
-    fn common(&self, sizes: [u32; 2], crc: u32) -> Vec<u8> {
-        // Bit 3: sizes follow. Bit 11: the name is UTF-8, said only where it matters.
-        let flags = u16::from(self.described) << 3 | u16::from(!self.name.is_ascii()) << 11;
+    fn common(&self) -> Vec<u8> {
+        // Bit 11: the name is UTF-8, said only where it matters.
+        let flags = u16::from(!self.name.is_ascii()) << 11;
         let method = if self.method == Method::Deflated { 8_u16 } else { 0 };
+        let [packed, size] = if self.large { [IN_ZIP64; 2] } else { [word(self.packed), word(self.size)] };
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&flags.to_le_bytes());
         bytes.extend_from_slice(&method.to_le_bytes());
-        bytes.extend_from_slice(&self.time.to_le_bytes());
-        for word in [crc, sizes[0], sizes[1]] {
+        for word in [self.time, self.crc, packed, size] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
         bytes.extend_from_slice(&short(self.name.len()).to_le_bytes());
@@ -71,34 +69,13 @@ impl Record {
 
     /// The header before the bytes.
     pub fn local(&self) -> Vec<u8> {
-        let sizes = if self.large {
-            [IN_ZIP64; 2]
-        } else if self.described {
-            [0; 2]
-        } else {
-            [word(self.packed), word(self.size)]
-        };
-        let extra = if self.large { zip64_extra(&if self.described { [0, 0] } else { [self.size, self.packed] }) } else { Vec::new() };
+        let extra = if self.large { zip64_extra(&[self.size, self.packed]) } else { Vec::new() };
         let mut bytes = b"PK\x03\x04".to_vec();
         bytes.extend_from_slice(&self.version().to_le_bytes());
-        bytes.extend(self.common(sizes, if self.described { 0 } else { self.crc }));
+        bytes.extend(self.common());
         bytes.extend_from_slice(&short(extra.len()).to_le_bytes());
         bytes.extend_from_slice(self.name.as_bytes());
         bytes.extend(extra);
-        bytes
-    }
-
-    /// What follows the bytes of an entry whose sizes were not known before.
-    pub fn descriptor(&self) -> Vec<u8> {
-        let mut bytes = b"PK\x07\x08".to_vec();
-        bytes.extend_from_slice(&self.crc.to_le_bytes());
-        for size in [self.packed, self.size] {
-            if self.large {
-                bytes.extend_from_slice(&size.to_le_bytes());
-            } else {
-                bytes.extend_from_slice(&word(size).to_le_bytes());
-            }
-        }
         bytes
     }
 
@@ -110,17 +87,16 @@ impl Record {
             wide.push(self.offset);
         }
         let extra = if wide.is_empty() { Vec::new() } else { zip64_extra(&wide) };
-        let sizes = if self.large { [IN_ZIP64; 2] } else { [word(self.packed), word(self.size)] };
         let needed = if far { 45 } else { self.version() };
         let mut bytes = b"PK\x01\x02".to_vec();
         bytes.extend_from_slice(&(UNIX | needed.max(20)).to_le_bytes());
         bytes.extend_from_slice(&needed.to_le_bytes());
-        bytes.extend(self.common(sizes, self.crc));
+        bytes.extend(self.common());
         bytes.extend_from_slice(&short(extra.len()).to_le_bytes());
         // No comment, disk 0, no internal attributes.
         bytes.extend_from_slice(&[0; 6]);
         let dos_folder = if self.name.ends_with('/') { 0x10 } else { 0 };
-        bytes.extend_from_slice(&(self.mode << 16 | dos_folder).to_le_bytes());
+        bytes.extend_from_slice(&((self.mode << 16) | dos_folder).to_le_bytes());
         bytes.extend_from_slice(&if far { IN_ZIP64 } else { word(self.offset) }.to_le_bytes());
         bytes.extend_from_slice(self.name.as_bytes());
         bytes.extend(extra);
@@ -172,8 +148,8 @@ fn short(value: usize) -> u16 {
 /// Unix seconds as DOS date and time in UTC: clamped to 1980 to 2107, in steps of two seconds.
 pub fn dos_time(unix: i64) -> u32 {
     let time = DateTime::UNIX_EPOCH + TimeDelta::seconds(unix.clamp(DOS_TIMES.0, DOS_TIMES.1));
-    let date = (time.year().unsigned_abs() - 1980) << 9 | time.month() << 5 | time.day();
-    date << 16 | time.hour() << 11 | time.minute() << 5 | time.second() / 2
+    let date = ((time.year().unsigned_abs() - 1980) << 9) | (time.month() << 5) | time.day();
+    (date << 16) | (time.hour() << 11) | (time.minute() << 5) | (time.second() / 2)
 }
 
 #[cfg(test)]

@@ -1,29 +1,28 @@
 //! A zip archive: small files are compressed one a job, large ones in chunks, on all cores, in order.
 //!
-//! A file of one chunk is stored when deflate doesn't shrink it. A larger one is always "deflated", of stored blocks where
-//! they don't shrink, and its sizes follow its bytes: so nothing is held back and nothing is written twice.
+//! A file of one chunk is stored when deflate doesn't shrink it; a larger one is always "deflated", of stored blocks where
+//! they don't shrink. Headers say everything: a larger file's bytes wait in a [`Spool`] until its sizes are known. (Sizes
+//! that follow the bytes would do, too, but other tools take them out, and so find something to normalise.)
 
-use std::{io::Write, slice};
+use std::{io::Write, path::Path, slice};
 
 use super::{
     content::Announced,
     deflate::{CHUNK, Deflater},
     entry::{Content, Entry, Sorted},
     pack::Packing,
+    spool::Spool,
     zip_records::{self, Method, Record},
 };
 use crate::kernel::{Bar, Context as _, Error, Result};
 
-/// From here on an entry has zip64 sizes. Below 2^32, since what doesn't shrink grows a little.
-const LARGE: u64 = u32::MAX as u64 - (1 << 24);
-
-/// Writes the archive.
-pub fn write(entries: &Sorted<'_>, packing: &Packing, out: &mut impl Write, bar: &Bar) -> Result<()> {
+/// Writes the archive. What has to wait and is too much for memory waits in `scratch`.
+pub fn write(entries: &Sorted<'_>, packing: &Packing, out: &mut impl Write, scratch: &Path, bar: &Bar) -> Result<()> {
     for entry in &entries.0 {
         check(entry)?;
     }
     let mut jobs = Jobs { entries: entries.0.iter(), open: None, epoch: packing.epoch, bar };
-    let mut writer = Writer { out, offset: 0, current: None, central: Vec::new(), entries: 0 };
+    let mut writer = Writer { out, scratch, offset: 0, open: None, central: Vec::new(), entries: 0 };
     super::pipeline::ordered(packing.threads, || jobs.next(), Deflater::new, compress, |piece| writer.piece(piece))?;
     writer.finish()
 }
@@ -87,14 +86,12 @@ fn record(entry: &Entry, epoch: i64) -> Record {
         Content::Link(_) => (0o120_000, ""),
         Content::Folder => (0o040_000, "/"),
     };
-    let size = entry.content.size();
     Record {
         name: format!("{}{slash}", entry.name),
         mode: kind | entry.mode,
         time: zip_records::dos_time(entry.mtime.unwrap_or(epoch).min(epoch)),
         method: Method::Deflated,
-        described: size > CHUNK as u64,
-        large: size >= LARGE,
+        large: false,
         crc: 0,
         packed: 0,
         size: 0,
@@ -114,7 +111,7 @@ struct Piece {
 fn compress(deflater: &mut Deflater, job: Job) -> Result<Piece> {
     let Job { record, raw, last } = job;
     match record {
-        Some(record) if !record.described => Ok(whole(deflater, record, raw)),
+        Some(record) if last => Ok(whole(deflater, record, raw)),
         record => {
             let chunk = deflater.chunk(&raw, last);
             Ok(Piece { record, bytes: chunk.bytes, crc: chunk.crc, size: raw.len() as u64, last })
@@ -137,48 +134,52 @@ fn whole(deflater: &mut Deflater, mut record: Record, raw: Vec<u8>) -> Piece {
 
 struct Writer<'a, W> {
     out: &'a mut W,
+    scratch: &'a Path,
     offset: u64,
-    current: Option<(Record, crc32fast::Hasher)>,
+    open: Option<(Record, crc32fast::Hasher, Spool<'a>)>,
     central: Vec<u8>,
     entries: u64,
 }
 
 impl<W: Write> Writer<'_, W> {
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.out.write_all(bytes).context(|| "write the archive".into())?;
-        self.offset += bytes.len() as u64;
+    fn piece(&mut self, piece: Piece) -> Result<()> {
+        if piece.last && self.open.is_none() {
+            let record = piece.record.context(|| "a piece came before its header".into())?;
+            return self.entry(record, |out| out.write_all(&piece.bytes).context(write_failed));
+        }
+        let begun = || piece.record.map(|record| (record, crc32fast::Hasher::new(), Spool::new(self.scratch)));
+        let (mut record, mut crc, mut spool) = self.open.take().or_else(begun).context(|| "a piece came before its header".into())?;
+        record.packed += piece.bytes.len() as u64;
+        record.size += piece.size;
+        crc.combine(&piece.crc);
+        spool.push(piece.bytes)?;
+        if piece.last {
+            record.crc = crc.finalize();
+            return self.entry(record, |out| spool.pour(out));
+        }
+        self.open = Some((record, crc, spool));
         Ok(())
     }
 
-    fn piece(&mut self, piece: Piece) -> Result<()> {
-        if let Some(mut record) = piece.record {
-            record.offset = self.offset;
-            self.put(&record.local())?;
-            self.current = Some((record, crc32fast::Hasher::new()));
-        }
-        self.put(&piece.bytes)?;
-        let (mut record, mut crc) = self.current.take().context(|| "a piece came before its header".into())?;
-        if record.described {
-            record.packed += piece.bytes.len() as u64;
-            record.size += piece.size;
-            crc.combine(&piece.crc);
-        }
-        if !piece.last {
-            self.current = Some((record, crc));
-            return Ok(());
-        }
-        if record.described {
-            record.crc = crc.finalize();
-            self.put(&record.descriptor())?;
-        }
+    /// A header that says everything, then the bytes.
+    fn entry(&mut self, mut record: Record, bytes: impl FnOnce(&mut W) -> Result<()>) -> Result<()> {
+        record.offset = self.offset;
+        record.large = record.size.max(record.packed) >= u64::from(u32::MAX);
+        let header = record.local();
+        self.out.write_all(&header).context(write_failed)?;
+        bytes(self.out)?;
+        self.offset += header.len() as u64 + record.packed;
         self.central.extend(record.central());
         self.entries += 1;
         Ok(())
     }
 
-    fn finish(mut self) -> Result<()> {
-        let (start, central) = (self.offset, std::mem::take(&mut self.central));
-        self.put(&central)?;
-        self.put(&zip_records::end(self.entries, start, central.len() as u64))
+    fn finish(self) -> Result<()> {
+        let end = zip_records::end(self.entries, self.offset, self.central.len() as u64);
+        self.out.write_all(&self.central).and_then(|()| self.out.write_all(&end)).context(write_failed)
     }
+}
+
+fn write_failed() -> String {
+    "write the archive".into()
 }

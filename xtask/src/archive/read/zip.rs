@@ -19,7 +19,10 @@ use crate::kernel::{Error, Result};
 const TARGET_MAX: u64 = 1 << 16;
 
 /// Goes through the central directory in its order.
-pub fn walk(file: File, mut guard: Guard, visit: &mut Visit<'_>) -> Result<()> {
+pub fn walk(mut file: File, mut guard: Guard, visit: &mut Visit<'_>) -> Result<()> {
+    if guard.policy().strict && !ends_with_record(&mut file).map_err(ours)? {
+        return Err(hostile("something follows its end"));
+    }
     let mut archive = ZipArchive::new(BufReader::with_capacity(1 << 16, file)).map_err(foreign)?;
     if archive.has_duplicate_names() {
         return Err(hostile("two of its entries have the same name"));
@@ -41,6 +44,19 @@ pub fn walk(file: File, mut guard: Guard, visit: &mut Visit<'_>) -> Result<()> {
         read.map_err(ours).map_err(|error| error.within(format!("{:?}", item.name)))?;
     }
     Ok(())
+}
+
+/// Whether the end record, without a comment, is the last thing. The crate looks for it further up, too.
+fn ends_with_record(file: &mut File) -> io::Result<bool> {
+    const LENGTH: i64 = 22;
+    if file.metadata()?.len() < LENGTH.unsigned_abs() {
+        return Ok(false);
+    }
+    file.seek(io::SeekFrom::End(-LENGTH))?;
+    let mut magic = [0; 4];
+    file.read_exact(&mut magic)?;
+    file.rewind()?;
+    Ok(magic == *b"PK\x05\x06")
 }
 
 fn item<R: Read + Seek>(entry: &mut ZipFile<'_, R>) -> Result<Item> {

@@ -1,5 +1,9 @@
 //! Packing and reading back as one: what went in comes out, and the same bytes come from any machine.
 
+mod hostile;
+mod same;
+mod trouble;
+
 use std::{fs, num::NonZeroUsize, path::Path};
 
 use super::*;
@@ -12,8 +16,8 @@ pub fn awkward() -> Vec<Entry> {
     let mut entries = vec![
         Entry::bytes("README.md", "read me\n"),
         Entry::bytes("empty", ""),
-        Entry::new("bin/rocket", Content::Bytes(super::deflate::tests::mixed(1, 2_500_000)), true),
-        Entry::bytes("noise", super::deflate::tests::noise(1_200_000)),
+        Entry::new("bin/rocket", Content::Bytes(deflate::tests::mixed(1, 2_500_000)), true),
+        Entry::bytes("noise", deflate::tests::noise(1_200_000)),
         Entry::bytes(format!("deep/{}/leaf", vec!["folder"; 40].join("/")), "deep"),
         Entry::bytes("x".repeat(100), "100"),
         Entry::bytes("y".repeat(101), "101"),

@@ -7,5 +7,6 @@ mod bump;
 mod forge_conformance;
 mod github;
 mod github_forge;
+mod github_release;
 mod support;
 mod witnesses;

@@ -1,10 +1,13 @@
 //! The whole command line, declared in one place. What is typed here is resolved in the command's own file.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{config::ForgeKind, report::Colour};
+use crate::{
+    config::{ForgeKind, NotesSource},
+    report::Colour,
+};
 
 /// Releases that can be taken back, data that can be brought back.
 #[derive(Debug, Parser)]
@@ -37,9 +40,9 @@ pub(crate) struct Global {
     /// Don't ask
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(crate) yes: bool,
-    /// The longest wait for a rate limit, in minutes [default: 10]
-    #[arg(long, global = true, value_name = "MINUTES", help_heading = "Everywhere")]
-    pub(crate) max_wait: Option<u64>,
+    /// The longest wait that a server may ask for: 30s, 10m, 2h [default: 10m]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Everywhere")]
+    pub(crate) max_wait: Option<Duration>,
     /// Print the plan, touch nothing
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) dry_run: bool,
@@ -224,6 +227,12 @@ pub(crate) struct ReleaseArgs {
     /// Stop before publishing
     #[arg(long)]
     pub(crate) draft: bool,
+    /// The text of the release
+    #[arg(long, value_name = "FILE", conflicts_with = "notes")]
+    pub(crate) notes_file: Option<PathBuf>,
+    /// Where the text comes from [default: release.notes]
+    #[arg(long, value_enum, value_name = "SOURCE")]
+    pub(crate) notes: Option<NotesSource>,
     /// Publish as a prerelease, whatever the version says
     #[arg(long)]
     pub(crate) prerelease: bool,
@@ -250,6 +259,19 @@ pub(crate) struct PruneArgs {
     /// The forge [default: release.forge]
     #[arg(long, value_enum)]
     pub(crate) forge: Option<ForgeKind>,
+}
+
+/// `30s`, `10m`, `2h`; a bare number counts minutes.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit {
+        "s" => 1,
+        "" | "m" | "min" => 60,
+        "h" => 3600,
+        _ => return Err("write it as 30s, 10m or 2h".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "write it as 30s, 10m or 2h".to_owned())?;
+    number.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| "that is too long".into())
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

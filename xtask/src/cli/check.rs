@@ -118,5 +118,8 @@ fn forge(session: &Session, project: &Project, args: &CheckArgs) -> Result<Vec<F
     let forge = forges::open(session, project, args.forge)?;
     let ground = preflight::survey(project, &choice(project, args)?)?;
     let survey = forge.survey()?;
-    preflight::forge(forge.as_ref(), &ground, Vec::new(), &survey)
+    let mut findings = preflight::forge(forge.as_ref(), &ground, Vec::new(), &survey)?;
+    // Whoever asks for findings alone can spend some requests more than a release.
+    findings.extend(forge.inspect(&preflight::intent(&ground, Vec::new()))?);
+    Ok(findings)
 }

@@ -1,7 +1,5 @@
 //! Which forge a command talks to: `--forge`, else what the configuration says.
 
-use std::time::Duration;
-
 use super::Session;
 use crate::{
     config::{ForgeKind, Project},
@@ -28,8 +26,8 @@ pub(super) fn open(session: &Session, project: &Project, asked: Option<ForgeKind
 fn github(session: &Session, project: &Project) -> Result<Box<dyn Forge>> {
     let api = std::env::var("XTASK_GITHUB_API").ok().filter(|api| !api.is_empty()).unwrap_or_else(|| project.config.forge.github.api.clone());
     let mut settings = Settings::new(api, project.repository()?.to_string());
-    if let Some(minutes) = session.global.max_wait {
-        settings.max_wait = Duration::from_secs(minutes * 60);
+    if let Some(longest) = session.global.max_wait {
+        settings.max_wait = longest;
     }
     Ok(Box::new(GitHub::connect(settings, Token::from_env()?, session.events.clone())?))
 }

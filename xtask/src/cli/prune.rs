@@ -6,7 +6,7 @@ use super::{Session, args::PruneArgs, forges, session::Go, show};
 use crate::{
     config::Project,
     effects::lock,
-    forge::{Forge, Release},
+    forge::{Forge, Release, Survey},
     kernel::Result,
     ledger::Ledger,
     release::retention::{self, PrunePlan, Rules},
@@ -18,7 +18,7 @@ pub(super) fn run(session: &Session, args: &PruneArgs) -> Result<Answer> {
     let forge = forges::open(session, &project, args.forge)?;
     let _lock = lock::acquire(&lock::path(&project.state(), "release"), "prune")?;
     let rules = rules(&project, args.keep, args.keep_prereleases, None)?;
-    let releases = forge.survey()?.releases;
+    let releases = forge.survey_latest()?.releases;
     let plan = retention::plan(&releases, &project.config.tag, &rules);
     let answer = Answer::new(&json!({ "plan": plan, "removed": [] }), show::prune(&plan));
     if plan.remove.is_empty() {
@@ -32,15 +32,23 @@ pub(super) fn run(session: &Session, args: &PruneArgs) -> Result<Answer> {
     Ok(Answer::new(&json!({ "plan": plan, "removed": removed }), show::prune(&plan)))
 }
 
-/// After a release: the configured rules, without a question, since they were decided beforehand.
-pub(super) fn after_release(session: &Session, project: &Project, forge: &dyn Forge, tag: &str) -> Result<Vec<String>> {
-    let rules = rules(project, None, None, Some(tag))?;
+/// After a release: the configured rules, without a question, since they were decided beforehand. What the forge held before, with the new
+/// release, is what it holds now: no need to ask again.
+pub(super) fn after_release(session: &Session, project: &Project, forge: &dyn Forge, before: &Survey, released: &Release) -> Result<Vec<String>> {
+    let rules = rules(project, None, None, Some(&released.tag))?;
     if rules.keep.is_none() && rules.keep_prereleases.is_none() {
         return Ok(Vec::new());
     }
-    let releases = forge.survey()?.releases;
-    let plan = retention::plan(&releases, &project.config.tag, &rules);
-    execute(session, project, forge, &releases, &plan)
+    let mut now = before.clone();
+    now.releases.retain(|release| release.tag != released.tag);
+    now.releases.push(released.clone());
+    let beyond = |now: &Survey| retention::plan(&now.releases, &project.config.tag, &rules);
+    if beyond(&now).remove.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Something would go: the one that is offered as latest must not, wherever a rollback may have put that mark.
+    now.mark(if released.latest { Some(released.tag.clone()) } else { forge.latest()? }.as_deref());
+    execute(session, project, forge, &now.releases, &beyond(&now))
 }
 
 /// The configured rules, with what was typed before them.

@@ -12,9 +12,10 @@ use crate::{
     config::Project,
     effects::{clock, files, lock},
     forge::{Draft, Forge, Survey},
-    kernel::{Error, Finding, Result},
+    kernel::{Error, Finding, Kind, Result},
     release::{
         build::{self, Place},
+        notes,
         plan::{self, ReleasePlan},
         preflight::{self, Ground},
         publish::{self, Published, State, Terms},
@@ -29,6 +30,8 @@ pub(crate) struct Prepared {
     pub(crate) ground: Ground,
     pub(crate) plan: ReleasePlan,
     pub(crate) survey: Survey,
+    /// The text; none lets the forge write it.
+    pub(crate) notes: Option<String>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -39,7 +42,8 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     let prepared = prepare(&project, forge.as_ref(), args)?;
     let answer = show::plan(&prepared.plan, &prepared.findings, &forge.place());
     if prepared.findings.iter().any(Finding::is_error) {
-        return Err(Error::findings("the release is not ready: nothing was changed", prepared.findings));
+        let kind = not_ready(&prepared.findings);
+        return Err(Error::findings("the release is not ready: nothing was changed", prepared.findings).of_kind(kind));
     }
     if session.global.dry_run {
         return Ok(answer);
@@ -51,6 +55,12 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     finish(session, &project, forge.as_ref(), &prepared, &verified, published)
 }
 
+/// Findings end with exit 3; where only credentials are missing, with 4: nothing in the repository needs to change.
+fn not_ready(findings: &[Finding]) -> Kind {
+    let credentials = |finding: &Finding| matches!(finding.code.as_str(), "missing-token" | "missing-push-permission");
+    if findings.iter().filter(|finding| finding.is_error()).all(credentials) { Kind::Denied } else { Kind::Findings }
+}
+
 /// Looks at everything; the findings hold all that stands in the way.
 pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) -> Result<Prepared> {
     let ground = preflight::survey(project, &choice(args))?;
@@ -60,9 +70,19 @@ pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) 
     let released = preflight::released(&project.config, &survey);
     let mut findings = preflight::repository(&project.config, &ground, &project.git()?, &released, args.allow_dirty)?;
     findings.extend(preflight::versions(&project.config, &ground));
-    let names = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).collect();
+    let universal = [plan.sbom.clone(), plan::MANIFEST.into(), plan::SUMS.into()];
+    let names = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).chain(universal).collect();
     findings.extend(preflight::forge(forge, &ground, names, &survey)?);
-    Ok(Prepared { ground, plan, survey, findings })
+    let notes = text(project, &ground, args)?;
+    Ok(Prepared { ground, plan, survey, notes, findings })
+}
+
+/// The release's text: from a file that was named, else by the rule.
+fn text(project: &Project, ground: &Ground, args: &ReleaseArgs) -> Result<Option<String>> {
+    match &args.notes_file {
+        Some(file) => files::read_text(file).map(Some).map_err(|error| error.of_kind(Kind::Usage)),
+        None => notes::notes(&project.config, &project.git()?, &ground.subject, args.notes.unwrap_or(project.config.release.notes)),
+    }
 }
 
 fn choice(args: &ReleaseArgs) -> Choice {
@@ -88,7 +108,7 @@ fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &P
         tag: subject.tag.name.clone(),
         commit: subject.commit.clone(),
         title: format!("{} {}", project.config.name, subject.version()),
-        notes: Some(String::new()),
+        notes: prepared.notes.clone(),
         prerelease,
     };
     let latest = publish::is_latest(subject.version(), prerelease, &prepared.survey, &project.config.tag);
@@ -100,7 +120,8 @@ fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &P
 /// Prunes, records, answers.
 fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, published: Published) -> Result<Answer> {
     let tag = &verified.manifest.tag;
-    let pruned = if published.state == State::Draft { Vec::new() } else { prune::after_release(session, project, forge, tag)? };
+    let pruned =
+        if published.state == State::Draft { Vec::new() } else { prune::after_release(session, project, forge, &prepared.survey, &published.release)? };
     let data = json!({
         "tag": tag, "version": verified.manifest.version, "commit": verified.manifest.commit, "state": published.state, "forge": forge.kind(), "place": forge.place(),
         "url": published.release.url, "latest": published.release.latest, "prerelease": published.release.prerelease, "release-id": published.release.id,

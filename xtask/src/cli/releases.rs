@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     let project = session.project()?;
     let forge = forges::open(session, &project, args.forge)?;
-    let survey = forge.survey()?;
+    let survey = forge.survey_latest()?;
     let plan = retention::plan(&survey.releases, &project.config.tag, &prune::rules(&project, None, None, None)?);
     let mut rows: Vec<(Release, Vec<String>)> = survey.releases.into_iter().map(|release| (release.clone(), notes(&release, &plan))).collect();
     rows.sort_by_key(|(release, _)| std::cmp::Reverse((release.draft, project.config.tag.matches(&release.tag).map(|tag| tag.version))));

@@ -240,7 +240,7 @@ impl Default for GithubForge {
 }
 
 /// Where the text of a release comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotesSource {
     /// The version's section of CHANGELOG.md where there is one, else written by the forge.

@@ -28,6 +28,15 @@ pub trait Forge: Send + Sync {
     /// Everything it holds that these credentials may see, drafts included: all pages.
     fn survey(&self) -> Result<Survey>;
 
+    /// The survey with the release marked that is offered as latest: a request more where the list doesn't tell.
+    fn survey_latest(&self) -> Result<Survey> {
+        let mut survey = self.survey()?;
+        if survey.releases.iter().any(|release| !release.draft) && !survey.releases.iter().any(|release| release.latest) {
+            survey.mark(self.latest()?.as_deref());
+        }
+        Ok(survey)
+    }
+
     /// What stands in the way of publishing, as far as can be seen before anything is built or sent.
     fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>>;
 
@@ -61,6 +70,12 @@ pub trait Forge: Send + Sync {
 
     /// Downloads assets into a folder through the public address, side by side; sizes and digests are of the bytes that came.
     fn fetch(&self, release: &Release, assets: &[Asset], folder: &Path, events: &Events) -> Result<Vec<Fetched>>;
+
+    /// Removes what a doubled request of ours may have left beside a published release: drafts of its tag that hold nothing.
+    fn tidy(&self, tag: &str, survey: &Survey, events: &Events) -> Result<()> {
+        let _ = (tag, survey, events);
+        Ok(())
+    }
 
     /// Removes a release or a draft. The tag stays: this tool never moves or deletes tags.
     fn remove(&self, release: &Release) -> Result<()>;

@@ -63,6 +63,13 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Marks the release that is offered as latest.
+    pub fn mark(&mut self, latest: Option<&str>) {
+        for release in self.releases.iter_mut().filter(|release| !release.draft) {
+            release.latest = Some(release.tag.as_str()) == latest;
+        }
+    }
+
     /// The published release of a tag.
     pub fn published(&self, tag: &str) -> Option<&Release> {
         self.releases.iter().find(|release| !release.draft && release.tag == tag)

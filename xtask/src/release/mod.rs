@@ -6,6 +6,7 @@
 pub mod build;
 pub mod facts;
 pub mod manifest;
+pub mod notes;
 pub mod plan;
 pub mod preflight;
 pub mod publish;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     effects::files,
     forge::{Asset, Draft, Forge, Release, Survey},
-    kernel::{Error, Events, Finding, Kind, Result, TagTemplate, Version},
+    kernel::{Error, Events, Finding, Kind, Result, TagTemplate, Version, human_bytes},
 };
 
 /// How it is to be published.
@@ -50,8 +50,10 @@ pub enum State {
 /// Publishes; consumes what was verified.
 pub fn publish(forge: &dyn Forge, survey: &Survey, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Published> {
     if let Some(existing) = survey.published(&verified.manifest.tag) {
+        forge.tidy(&existing.tag, survey, events)?;
         return already(forge, existing, verified, terms, scratch, events);
     }
+    fits(forge, verified)?;
     events.step(format!("publishing {} to {}", verified.manifest.tag, forge.place()));
     // A draft is visible to nobody but maintainers: whatever fails from here to `publish`, users see nothing of it.
     let draft = forge.open_draft(&terms.draft, survey)?;
@@ -63,6 +65,36 @@ pub fn publish(forge: &dyn Forge, survey: &Survey, verified: &Verified, terms: &
     forge.publish(&Release { assets, ..draft }, terms.latest)?;
     let release = read_back(forge, verified, terms, scratch, events)?;
     Ok(Published { release, state: State::Published })
+}
+
+/// What the forge would refuse is refused before the first request that changes something.
+fn fits(forge: &dyn Forge, verified: &Verified) -> Result<()> {
+    let limits = forge.limits();
+    let mut findings = Vec::new();
+    for file in &verified.files {
+        if file.size == 0 && limits.refuses_empty {
+            findings.push(Finding::error("asset-empty", format!("{} is empty, and {} takes no empty files", file.name, forge.kind())));
+        }
+        if file.size >= limits.asset_size {
+            let (size, limit) = (human_bytes(file.size), human_bytes(limits.asset_size));
+            findings.push(
+                Finding::error("asset-too-large", format!("{} has {size}: {} takes less than {limit}", file.name, forge.kind()))
+                    .hint("split it, or pack it tighter"),
+            );
+        }
+        let there = (limits.rename)(&file.name);
+        if there != file.name {
+            findings
+                .push(Finding::error("asset-name-rewritten", format!("{} would be stored as `{there}`", file.name)).hint(format!("name the file `{there}`")));
+        }
+    }
+    if verified.files.len() > limits.assets {
+        findings.push(Finding::error(
+            "too-many-assets",
+            format!("{} files are more than the {} that a release there may hold", verified.files.len(), limits.assets),
+        ));
+    }
+    if findings.is_empty() { Ok(()) } else { Err(Error::findings("the forge would refuse what was built: nothing was sent", findings)) }
 }
 
 /// The forge's assets are exactly ours: names, sizes, digests.

@@ -175,6 +175,13 @@ impl Forge for GitHub {
         self.run(self.hub.fetch(release, assets, folder, events))
     }
 
+    fn tidy(&self, tag: &str, survey: &Survey, events: &Events) -> Result<()> {
+        match survey.published(tag) {
+            Some(release) if self.hub.line.token().is_some() => self.run_on(self.hub.tidy(release, &survey.drafts(tag), events)),
+            _ => Ok(()),
+        }
+    }
+
     fn remove(&self, release: &Release) -> Result<()> {
         self.hub.need_token()?;
         self.run_on(self.hub.remove(release))

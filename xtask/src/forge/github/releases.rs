@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     forge::{Draft, Edit, Release, Survey},
-    kernel::{Context as _, Error, Finding, Result},
+    kernel::{Context as _, Error, Events, Finding, Result},
 };
 
 impl Hub {
@@ -148,6 +148,17 @@ impl Hub {
             target(other) == target(first) && other.title == first.title && other.notes == first.notes && other.prerelease == first.prerelease
         };
         is_commit(&target(first)) && drafts.iter().all(same) && drafts.iter().filter(|draft| !draft.assets.is_empty()).count() <= 1
+    }
+
+    /// Removes empty drafts beside the published release that are its twins.
+    pub(super) async fn tidy(&self, release: &Release, drafts: &[&Release], events: &Events) -> Result<()> {
+        for draft in drafts {
+            if draft.assets.is_empty() && self.are_twins(&[release.clone(), (*draft).clone()]) {
+                events.note(format!("removing draft {} of {}: an empty twin that a doubled request left", draft.id, draft.tag));
+                self.remove(draft).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn create(&self, draft: &Draft) -> Result<Release> {

@@ -231,6 +231,11 @@ impl Writing {
         Ok(())
     }
 
+    /// Where it is written: the disk that has room for it.
+    pub fn folder(&self) -> PathBuf {
+        files::parent(self.temporary.path()).to_path_buf()
+    }
+
     /// What was added so far.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

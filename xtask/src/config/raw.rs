@@ -316,6 +316,8 @@ pub struct BackupSource {
     pub format: Option<Format>,
     /// Where backups lie; default `backups/<name>`.
     pub to: Option<String>,
+    /// `HOST:PORT` of a server that runs without Docker and writes the folder.
+    pub address: Option<String>,
     /// The environment variable that holds the engine's password.
     pub password_env: Option<String>,
 }

@@ -55,13 +55,15 @@ pub fn who() -> String {
     format!("{user}@{host}")
 }
 
+/// This machine's name as the kernel has it.
 #[cfg(unix)]
-fn host_name() -> Option<String> {
+pub fn host_name() -> Option<String> {
     Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
 }
 
+/// This machine's name; not asked for here.
 #[cfg(not(unix))]
-fn host_name() -> Option<String> {
+pub fn host_name() -> Option<String> {
     None
 }
 

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod crash;
 pub mod docker;
 pub mod files;
+pub mod folders;
 pub mod git;
 pub mod lock;
 pub mod network;

@@ -1,0 +1,161 @@
+//! A Redis or FalkorDB server, asked through its own `redis-cli`: in its container, or on this machine.
+//!
+//! Its own client, as it is wherever the server is and needs no open port. The password goes through `REDISCLI_AUTH`, never into an argument.
+//! Answers come as JSON; an error answer is an error here, although `redis-cli` exits with 0 for it.
+
+pub mod aof;
+pub mod count;
+pub mod facts;
+pub mod hot;
+pub mod rdb;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    effects::{clock, docker, process::Program},
+    kernel::{Context as _, Error, Kind, Result},
+};
+
+/// How a server is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reach {
+    /// Inside a container, by id.
+    Container(String),
+    /// `HOST:PORT`
+    Address(String),
+    /// A Unix socket.
+    Socket(PathBuf),
+}
+
+/// A server.
+#[derive(Clone)]
+pub struct Redis {
+    reach: Reach,
+    password: Option<String>,
+}
+
+impl Redis {
+    /// A server that is reached so.
+    pub fn new(reach: Reach, password: Option<String>) -> Self {
+        Self { reach, password }
+    }
+
+    /// How it is reached: for journals.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    fn program(&self, words: &[&str]) -> Result<Program> {
+        let cli: Vec<&str> = ["--json"].iter().chain(words).copied().collect();
+        let program = match &self.reach {
+            Reach::Container(id) => {
+                let words: Vec<&str> = std::iter::once("redis-cli").chain(cli).collect();
+                return Ok(match &self.password {
+                    Some(password) => docker::exec(id, &[("REDISCLI_AUTH", password)], &words),
+                    None => docker::exec(id, &[], &words),
+                });
+            }
+            Reach::Address(address) => {
+                let (host, port) = address.rsplit_once(':').ok_or_else(|| Error::usage(format!("`{address}` is not HOST:PORT")))?;
+                Program::new("redis-cli").args(["-h", host, "-p", port]).args(cli)
+            }
+            Reach::Socket(path) => Program::new("redis-cli").arg("-s").arg(path).args(cli),
+        };
+        Ok(match &self.password {
+            Some(password) => program.env("REDISCLI_AUTH", password),
+            None => program.unset("REDISCLI_AUTH"),
+        })
+    }
+
+    /// Asks; an error answer is an error.
+    pub fn ask(&self, words: &[&str]) -> Result<Value> {
+        let text = self.raw(words)?;
+        if let Some(answer) = text.strip_prefix("error:") {
+            return Err(answered(words, answer.trim_matches('"')));
+        }
+        serde_json::from_str(&text).context(|| format!("read the server's answer to {}", words.first().unwrap_or(&"")))
+    }
+
+    fn raw(&self, words: &[&str]) -> Result<String> {
+        let captured = self.program(words)?.capture()?;
+        let (text, said) = (captured.text(), captured.error_text());
+        if captured.status.success() && !said.contains("Unrecognized option") {
+            return Ok(text);
+        }
+        if said.contains("Unrecognized option") || text.contains("Unrecognized option") {
+            return Err(Error::refused("the server's redis-cli is too old: it has no --json").hint("use an image with Redis 7.0 or later"));
+        }
+        let reason = if said.is_empty() { text } else { said };
+        Err(Error::unexpected("the server can't be reached").caused_by(reason).hint("is it running? `xtask services status` shows it"))
+    }
+
+    /// A section of INFO as names and values.
+    pub fn info(&self, section: &str) -> Result<BTreeMap<String, String>> {
+        let text = self.raw(&["INFO", section])?;
+        if let Some(answer) = text.strip_prefix("error:") {
+            return Err(answered(&["INFO", section], answer.trim_matches('"')));
+        }
+        // Some versions quote the whole answer as JSON, some don't.
+        let text = serde_json::from_str::<String>(&text).unwrap_or(text);
+        Ok(text.lines().filter_map(|line| line.trim_end().split_once(':')).map(|(key, value)| (key.into(), value.into())).collect())
+    }
+
+    /// A setting; none where the server doesn't know it.
+    pub fn setting(&self, name: &str) -> Result<Option<String>> {
+        let answer = self.ask(&["CONFIG", "GET", name])?;
+        Ok(match &answer {
+            Value::Object(pairs) => pairs.get(name).and_then(Value::as_str).map(str::to_owned),
+            Value::Array(words) => words.get(1).and_then(Value::as_str).map(str::to_owned),
+            _ => None,
+        })
+    }
+
+    /// Changes a setting until the server ends.
+    pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        self.ask(&["CONFIG", "SET", name, value]).map(drop)
+    }
+
+    /// Waits until it has loaded its data and answers.
+    pub fn ready(&self, patience: Duration, alive: &dyn Fn() -> Result<()>) -> Result<()> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let problem = match self.info("persistence") {
+                Ok(info) if info.get("loading").is_some_and(|loading| loading == "0") => return Ok(()),
+                Ok(_) => Error::mismatch("the server is still loading its data"),
+                Err(error) if error.kind() == Kind::Refused => return Err(error),
+                Err(error) => error,
+            };
+            alive()?;
+            if waited >= patience {
+                return Err(problem.within(format!("the server did not answer within {} s", patience.as_secs())));
+            }
+            pause(&mut waited);
+        }
+    }
+}
+
+/// A short wait, counted.
+pub(super) fn pause(waited: &mut Duration) {
+    const STEP: Duration = Duration::from_millis(150);
+    clock::sleep(STEP);
+    *waited += STEP;
+}
+
+fn answered(words: &[&str], answer: &str) -> Error {
+    let command = words.iter().take(1).copied().collect::<Vec<_>>().join(" ");
+    if answer.starts_with("NOAUTH") || answer.starts_with("WRONGPASS") || answer.starts_with("NOPERM") {
+        return Error::refused(format!("the server wants a password: {answer}"))
+            .hint("set password-env in this [[backup]] to the name of the environment variable that holds it");
+    }
+    Error::unexpected(format!("the server refused {command}: {answer}"))
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redis({:?})", self.reach)
+    }
+}

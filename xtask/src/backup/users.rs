@@ -1,0 +1,121 @@
+//! Who uses a volume: the server that writes it, and everybody else who mounts it. Looks; stops and starts what the caller names.
+
+use super::source::{Source, What};
+use crate::{
+    effects::docker::{self, Container},
+    kernel::{Error, Events, Result},
+};
+
+/// The containers of a volume.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// The volume's real name.
+    pub volume: String,
+    /// Everyone that mounts it, running or not.
+    pub all: Vec<Container>,
+    /// The server among them: the configured service, else the only one.
+    pub server: Option<Container>,
+}
+
+impl Users {
+    /// Looks who mounts the volume, and whether the configured service is among them.
+    pub fn find(source: &Source) -> Result<Option<Self>> {
+        let What::Volume { project, real } = &source.what else { return Ok(None) };
+        let all = docker::containers(&[format!("volume={real}")])?;
+        let mounts: Vec<Container> = all.into_iter().filter(|container| container.destination_of(real).is_some()).collect();
+        let server = match &source.spec.service {
+            Some(service) => Self::service(&mounts, project, service, real)?,
+            None => match mounts.as_slice() {
+                [one] => Some(one.clone()),
+                _ => mounts.iter().find(|container| container.state.running).cloned(),
+            },
+        };
+        Ok(Some(Self { volume: real.clone(), all: mounts, server }))
+    }
+
+    fn service(mounts: &[Container], project: &str, service: &str, real: &str) -> Result<Option<Container>> {
+        let is = |container: &&Container| container.label(docker::COMPOSE_SERVICE) == Some(service);
+        let running_first = |a: &&Container, b: &&Container| a.state.running.cmp(&b.state.running);
+        if let Some(found) = mounts.iter().filter(is).max_by(running_first) {
+            return Ok(Some(found.clone()));
+        }
+        let labels = [format!("label={}={project}", docker::COMPOSE_PROJECT), format!("label={}={service}", docker::COMPOSE_SERVICE)];
+        if let Some(elsewhere) = docker::containers(&labels)?.into_iter().find(|container| container.state.running) {
+            return Err(wrong_volume(&elsewhere, service, real));
+        }
+        // A desktop application may have started the server itself, on the same volume and without Compose.
+        Ok(mounts.iter().max_by(running_first).cloned())
+    }
+
+    /// Those that run.
+    pub fn running(&self) -> Vec<&Container> {
+        self.all.iter().filter(|container| container.state.running).collect()
+    }
+}
+
+fn wrong_volume(container: &Container, service: &str, real: &str) -> Error {
+    let mounts: Vec<String> = container
+        .mounts
+        .iter()
+        .map(|mount| {
+            let from = if mount.name.is_empty() { &mount.source } else { &mount.name };
+            format!("{from} at {}", mount.destination)
+        })
+        .collect();
+    let error = Error::refused(format!("the service `{service}` does not use the volume `{real}`: a backup of it would not hold its data"));
+    let has = if mounts.is_empty() { "no volume at all".to_owned() } else { mounts.join(", ") };
+    error
+        .hint(format!("the container {} mounts {has}", container.name()))
+        .hint("correct `volume` in this [[backup]], or the service's volumes in the compose file")
+}
+
+/// Where the server's data folder lies inside the volume; empty for its root. Refuses when it isn't in there.
+pub fn inside<'a>(server: &Container, volume: &str, key: &str, folder: &'a str) -> Result<&'a str> {
+    let destination = server.destination_of(volume).unwrap_or("/");
+    let rest = folder.strip_prefix(destination.trim_end_matches('/')).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    // A mount below the data folder's path may hide the volume there.
+    let hidden =
+        |path: &str| server.mounts.iter().any(|mount| mount.name != volume && mount.destination.len() > destination.len() && within(path, &mount.destination));
+    match rest {
+        Some(rest) if !hidden(folder) => Ok(rest.trim_matches('/')),
+        _ => Err(Error::refused(format!(
+            "the server's data folder {folder} is not in the volume `{volume}`, which is mounted at {destination}: a backup of the volume would be valid and empty, \
+             and removing the container destroys the data"
+        ))
+        .hint(format!("the one-line fix, under `volumes:` of the service in the compose file: `- {key}:{folder}`"))
+        .hint("before `down` or a new `up`, save what is there: `xtask backup NAME --outside` copies the data folder out of the container")),
+    }
+}
+
+fn within(path: &str, folder: &str) -> bool {
+    let folder = folder.trim_end_matches('/');
+    path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// How long a server gets to write its data when it is stopped, in seconds.
+const PATIENCE: u32 = 120;
+
+/// Stops containers by id.
+pub fn stop(ids: &[String], events: &Events) -> Result<()> {
+    for id in ids {
+        events.note(format!("stop {}", shown(id)));
+        docker::stop(id, PATIENCE)?;
+    }
+    Ok(())
+}
+
+/// Starts what ran before, in the opposite order. One that is gone since then is passed over.
+pub fn start(ids: &[String], events: &Events) -> Result<()> {
+    let mut first = None;
+    for id in ids.iter().rev() {
+        if docker::container(id)?.is_some_and(|container| !container.state.running) {
+            events.note(format!("start {}", shown(id)));
+            first = docker::start(id).err().or(first);
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+fn shown(id: &str) -> String {
+    docker::container(id).ok().flatten().map_or_else(|| id.to_owned(), |container| container.name().to_owned())
+}

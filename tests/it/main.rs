@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test program: these end the test that meets them")]
 
 mod archive;
+mod backup;
 mod bump;
 mod forge_conformance;
 mod github;

@@ -199,6 +199,12 @@ impl Manifest {
         folder.join(format!("{}.json", self.id))
     }
 
+    /// For a person: what it holds.
+    pub fn holds(&self) -> String {
+        let counted = self.probe.as_ref().map(|probe| probe.after.text());
+        counted.unwrap_or_else(|| crate::kernel::human_bytes(self.totals.bytes))
+    }
+
     /// When its data was copied.
     pub fn at(&self) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(&self.created).map(|time| time.to_utc()).unwrap_or_default()

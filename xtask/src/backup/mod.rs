@@ -29,10 +29,12 @@ mod tree;
 mod undo;
 mod unpack;
 mod users;
+mod verify;
 mod volume;
 
 pub use manifest::Manifest;
 pub use prune::{apply as prune, plan as prune_plan};
 pub use retention::Decision;
-pub use run::{Done, Options, run};
+pub use run::{Done, Options, lock, run};
 pub use source::{Source, select};
+pub use verify::verify;

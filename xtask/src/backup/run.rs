@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::{Engine, Project},
     effects::{clock, docker, lock},
-    kernel::{Context as _, Error, Events, Finding, Result},
+    kernel::{Context as _, Error, Events, Finding, Kind, Result},
 };
 
 /// How to go about it.
@@ -282,7 +282,7 @@ fn whole_stream(copier: &mut Copier<'_>, mut pipe: volume::Pipe, frozen: &Frozen
 /// Reads back, names, and writes the manifest; then, and only then, older ones may go.
 fn finish(source: &Source, options: Options, copied: Copied, events: &Events) -> Result<Done> {
     let Copied { created, writing, method, engine, probe, mut findings } = copied;
-    check::not_empty(writing.entries())?;
+    check::not_empty(writing.entries()).map_err(|error| error.of_kind(Kind::Refused))?;
     let finished = writing.finish()?;
     events.step("read it back");
     let wanted = super::manifest::Archive { file: String::new(), size: finished.size(), sha256: finished.sha256 };

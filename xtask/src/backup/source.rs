@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{BackupSource, Engine, Project},
-    effects::{folders, lock},
+    effects::{lock, places},
     kernel::{Error, Result},
 };
 
@@ -46,9 +46,9 @@ pub enum What {
 impl Source {
     /// Resolves one `[[backup]]`.
     pub fn resolve(project: &Project, spec: &BackupSource) -> Result<Self> {
-        let folder = folders::fill(spec.to.as_deref().unwrap_or(&format!("backups/{}", spec.name)), &project.root)?;
+        let folder = filled(project, spec.to.as_deref().unwrap_or(&format!("backups/{}", spec.name)))?;
         let what = match (&spec.directory, &spec.volume) {
-            (Some(directory), _) => What::Folder(folders::fill(directory, &project.root)?),
+            (Some(directory), _) => What::Folder(filled(project, directory)?),
             (None, Some(key)) => {
                 let stack = Stack::read(project)?;
                 What::Volume { real: stack.volume(key)?.to_owned(), project: stack.project }
@@ -88,6 +88,19 @@ impl Source {
         Rules { count: self.spec.keep, days: self.spec.keep_days }
     }
 
+    /// What a backup of it would do, for `--dry-run`.
+    pub fn described(&self, cold: bool) -> String {
+        let what = match &self.what {
+            What::Volume { real, .. } => format!("the volume {real}"),
+            What::Folder(folder) => format!("the folder {}", folder.display()),
+        };
+        match (self.engine(), cold, &self.what) {
+            (Engine::Redis, false, _) => format!("{what}, hot, while its server runs"),
+            (_, _, What::Volume { .. }) => format!("{what}, while what uses it is stopped"),
+            (_, _, What::Folder(_)) => what,
+        }
+    }
+
     /// For the manifest.
     pub fn origin(&self) -> Origin {
         let (real_volume, directory) = match &self.what {
@@ -97,6 +110,15 @@ impl Source {
         let (service, volume) = (self.spec.service.clone(), self.spec.volume.clone());
         Origin { project: self.project.clone(), service, volume, real_volume, directory, who: lock::who() }
     }
+}
+
+/// A configured path with its placeholders filled in; a relative one is below the root.
+fn filled(project: &Project, path: &str) -> Result<PathBuf> {
+    let filled = places::fill(path)?;
+    if filled.contains('{') {
+        return Err(Error::usage(format!("`{path}` holds a placeholder that stands for nothing")).hint("known are {config-dir}, {data-dir} and {home}"));
+    }
+    Ok(project.root.join(filled))
 }
 
 /// The sources of these names, or all; an unknown name suggests the nearest.

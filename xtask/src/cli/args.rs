@@ -53,6 +53,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Edit every version source, keeping its formatting
     Bump(super::bump::Args),
+    /// Verified backups of volumes and folders
+    Backup(super::backup::Args),
     /// The compose stack, with health gates
     #[command(subcommand)]
     Services(super::services::Services),
@@ -91,6 +93,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Bump(_) => "bump",
+            Self::Backup(args) => args.name(),
             Self::Services(command) => command.name(),
             Self::Init(_) => "init",
             Self::Check(_) => "check",

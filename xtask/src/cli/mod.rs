@@ -1,6 +1,7 @@
 //! The command line: one declaration ([`args`]), then one short file a command. A command resolves, checks, acts, answers.
 
 pub(crate) mod args;
+mod backup;
 mod build;
 mod bump;
 mod check;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
 fn run(session: &Session, command: &Command) -> Result<Answer> {
     match command {
         Command::Bump(args) => bump::run(session, args),
+        Command::Backup(args) => backup::run(session, args),
         Command::Services(command) => services::run(session, command),
         Command::Init(args) => init::run(session, args),
         Command::Check(args) => check::run(session, args),

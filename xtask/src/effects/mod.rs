@@ -6,7 +6,6 @@ pub mod clock;
 pub mod crash;
 pub mod docker;
 pub mod files;
-pub mod folders;
 pub mod git;
 pub mod lock;
 pub mod network;

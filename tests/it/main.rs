@@ -10,4 +10,5 @@ mod github;
 mod github_forge;
 mod github_release;
 mod support;
+mod versions;
 mod witnesses;

@@ -100,7 +100,7 @@ fn changed_before(git: &Git, plan: &Plan) -> Result<Vec<Finding>> {
     let dirty = git.dirty()?;
     let touched = plan.changes.iter().filter(|change| dirty.contains(&change.file));
     let finding = |file: &String| {
-        Finding::error("tree-dirty", "it has changes that are not committed, which the version's commit would take along")
+        Finding::error("dirty-tree", "it has changes that are not committed, which the version's commit would take along")
             .hint("commit or stash them first, or bump without --commit")
             .file(file)
     };

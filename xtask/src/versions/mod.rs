@@ -29,7 +29,7 @@ mod tree;
 pub use compare::disagreements;
 pub use detect::detect;
 pub use level::Level;
-pub use place::{Kind, Locked, Place};
+pub use place::{Kind, Place};
 pub use reader::{Survey, read};
 pub use source::validate;
 pub use tree::{CommitTree, Overlay, Tree, WorkTree};

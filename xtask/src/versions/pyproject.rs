@@ -58,16 +58,16 @@ fn follow(reader: &mut Reader<'_>, file: &File, root: &Table) -> Result<Outcome>
     for path in origins(root).iter().filter_map(|path| tree::join(tree::folder(&file.path), path)) {
         let Some(target) = reader.file(&path)? else { continue };
         if path.ends_with(".py") {
-            return Ok(derived(python::assignments(reader, &target)));
+            return Ok(derived(&python::assignments(reader, &target)));
         }
-        return Ok(derived(python::plain(reader, &target)));
+        return Ok(derived(&python::plain(reader, &target)));
     }
     // From a tag, or by code: there is nothing to compare.
     Ok(Outcome::Derived)
 }
 
 /// What a tool computes in its own way is no finding.
-fn derived(outcome: Outcome) -> Outcome {
+fn derived(outcome: &Outcome) -> Outcome {
     if matches!(outcome, Outcome::Read) { Outcome::Read } else { Outcome::Derived }
 }
 

@@ -5,10 +5,13 @@
 mod archive;
 mod backup;
 mod bump;
+mod determinism;
 mod forge_conformance;
 mod github;
 mod github_forge;
 mod github_release;
+mod house;
+mod release;
 mod support;
 mod versions;
 mod witnesses;

@@ -144,13 +144,30 @@ pub fn append_line(path: &Path, line: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder and those above it.
+/// The name of the folder that holds this program's state in a repository.
+pub const STATE: &str = ".xtask";
+
+/// Makes a folder and those above it. The state folder ignores itself in git, so that no run makes the work tree dirty.
 pub fn create_dir(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
+    if let Some(state) = path.ancestors().find(|folder| folder.ends_with(STATE)) {
+        ignore_itself(state)?;
+    }
     fs::create_dir_all(path).context(|| format!("create the folder {}", path.display()))?;
     crash::point("create folder");
+    Ok(())
+}
+
+/// Makes a folder whose content git ignores, whatever the repository's own rules say.
+pub fn ignore_itself(folder: &Path) -> Result<()> {
+    let file = folder.join(".gitignore");
+    if exists(&file) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).and_then(|()| fs::File::create(&file)?.write_all(b"*\n")).context(|| format!("create the folder {}", folder.display()))?;
+    crash::point("create state folder");
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub struct TagRef {
 impl Git {
     /// The repository that holds `folder`.
     pub fn discover(folder: &Path) -> Result<Self> {
-        let captured = program(folder).args(["rev-parse", "--show-toplevel"]).capture()?;
+        let captured = program(folder).args(["rev-parse", "--show-toplevel"]).query().capture()?;
         if captured.status.success() {
             return Ok(Self { root: PathBuf::from(captured.text()) });
         }
@@ -67,11 +67,15 @@ impl Git {
     }
 
     fn read(&self, args: &[&str]) -> Result<String> {
-        self.program().args(args).read()
+        self.program().args(args).query().read()
     }
 
     fn capture(&self, args: &[&str]) -> Result<Captured> {
-        self.program().args(args).capture()
+        self.program().args(args).query().capture()
+    }
+
+    fn change(&self, args: &[&str]) -> Result<()> {
+        self.program().args(args).read().map(drop)
     }
 
     /// The commit that a name points at; `None` where there is no such thing.
@@ -196,24 +200,32 @@ impl Git {
         let other = other.to_string_lossy();
         let wanted = self.program().args(["fetch", "--quiet", "--no-tags", &other, commit]).capture()?;
         if !wanted.status.success() {
-            self.read(&["fetch", "--quiet", "--force", &other, "+refs/heads/*:refs/xtask/heads/*", "+refs/tags/*:refs/xtask/tags/*", "+HEAD:refs/xtask/HEAD"])?;
+            self.change(&[
+                "fetch",
+                "--quiet",
+                "--force",
+                &other,
+                "+refs/heads/*:refs/xtask/heads/*",
+                "+refs/tags/*:refs/xtask/tags/*",
+                "+HEAD:refs/xtask/HEAD",
+            ])?;
         }
         Ok(())
     }
 
     /// Makes a clone's work tree exactly this commit.
     pub fn switch_to(&self, commit: &str) -> Result<()> {
-        self.read(&["checkout", "--quiet", "--force", "--detach", commit])?;
+        self.change(&["checkout", "--quiet", "--force", "--detach", commit])?;
         if self.root.join(".gitmodules").is_file() {
-            self.read(&["submodule", "--quiet", "update", "--init", "--recursive", "--force"])?;
+            self.change(&["submodule", "--quiet", "update", "--init", "--recursive", "--force"])?;
         }
         self.clean()
     }
 
     /// Removes everything that isn't of the commit, ignored files too.
     pub fn clean(&self) -> Result<()> {
-        self.read(&["clean", "--quiet", "-ffdx"])?;
-        self.read(&["checkout", "--quiet", "--force", "HEAD", "--", "."]).map(drop).or_else(|_| Ok(()))
+        self.change(&["clean", "--quiet", "-ffdx"])?;
+        self.change(&["checkout", "--quiet", "--force", "HEAD", "--", "."]).or_else(|_| Ok(()))
     }
 }
 

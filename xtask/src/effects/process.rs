@@ -19,6 +19,7 @@ pub struct Program {
     clear: bool,
     env: Vec<(OsString, Option<OsString>)>,
     stdin: Option<Vec<u8>>,
+    query: bool,
 }
 
 /// What a captured program left.
@@ -47,7 +48,7 @@ impl Captured {
 impl Program {
     /// A program by name (looked up in PATH) or path.
     pub fn new(name: impl AsRef<OsStr>) -> Self {
-        Self { name: name.as_ref().into(), args: Vec::new(), folder: None, clear: false, env: Vec::new(), stdin: None }
+        Self { name: name.as_ref().into(), args: Vec::new(), folder: None, clear: false, env: Vec::new(), stdin: None, query: false }
     }
 
     /// A line for the system's shell.
@@ -104,6 +105,19 @@ impl Program {
         self
     }
 
+    /// Only asks: it changes nothing, so that no crash point follows it.
+    #[must_use]
+    pub fn query(mut self) -> Self {
+        self.query = true;
+        self
+    }
+
+    fn point(&self) {
+        if !self.query {
+            crash::point(&format!("run {}", self.name.to_string_lossy()));
+        }
+    }
+
     /// `git rev-parse HEAD`: for messages; never holds the environment.
     pub fn line(&self) -> String {
         let words = std::iter::once(&self.name).chain(&self.args).map(|word| quoted(&word.to_string_lossy()));
@@ -116,7 +130,7 @@ impl Program {
         let input = self.feed(&mut child);
         let output = child.wait_with_output().context(|| format!("run `{}`", self.line()))?;
         drop(input);
-        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        self.point();
         tracing::debug!(line = self.line(), status = %output.status, "ran");
         Ok(Captured { status: output.status, stdout: output.stdout, stderr: output.stderr })
     }
@@ -155,7 +169,7 @@ impl Program {
         });
         let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
         drop(input);
-        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        self.point();
         if status.success() { Ok(outs) } else { Err(self.failed(status, if errs.is_empty() { &outs } else { &errs })) }
     }
 
@@ -178,7 +192,7 @@ impl Program {
     pub fn interactive(&self) -> Result<ExitStatus> {
         let mut child = self.start(Stdio::inherit(), Stdio::inherit())?;
         let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
-        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        self.point();
         Ok(status)
     }
 

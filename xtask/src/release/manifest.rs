@@ -21,6 +21,7 @@ pub struct Manifest {
     /// The commit that was built.
     pub commit: String,
     /// Unix seconds: the time in every archive.
+    #[serde(rename = "SOURCE_DATE_EPOCH")]
     pub source_date_epoch: i64,
     /// Whether changes went in that no commit holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

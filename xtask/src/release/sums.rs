@@ -9,8 +9,16 @@ pub fn write<'a>(files: impl Iterator<Item = (&'a str, Digest)>) -> String {
     lines.into_iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect()
 }
 
-/// Reads them; a line that is none names its number.
+/// Reads them; a line that is none names its number. Only what [`write`] would write is taken: every altered byte shows.
 pub fn read(text: &str) -> Result<Vec<(String, Digest)>> {
+    let lines = read_lines(text)?;
+    if write(lines.iter().map(|(name, digest)| (name.as_str(), *digest))) != text {
+        return Err(Error::mismatch("SHA256SUMS is not as it was written: order, spacing or letter case differ"));
+    }
+    Ok(lines)
+}
+
+fn read_lines(text: &str) -> Result<Vec<(String, Digest)>> {
     text.lines()
         .enumerate()
         .map(|(index, line)| read_line(line).ok_or_else(|| Error::mismatch(format!("SHA256SUMS line {}: not `<digest>  <name>`: {line:?}", index + 1))))
@@ -19,7 +27,7 @@ pub fn read(text: &str) -> Result<Vec<(String, Digest)>> {
 
 fn read_line(line: &str) -> Option<(String, Digest)> {
     let (digest, name) = line.split_at_checked(64)?;
-    let name = name.strip_prefix("  ").or_else(|| name.strip_prefix(" *"))?;
+    let name = name.strip_prefix("  ")?;
     (!name.is_empty()).then_some(())?;
     Some((name.into(), digest.parse().ok()?))
 }

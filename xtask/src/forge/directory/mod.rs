@@ -40,12 +40,9 @@ impl Directory {
     fn hold(&self) -> Result<()> {
         let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {
-            *held = Some(lock::acquire(&self.root.join(".lock"), "publishing into this folder")?);
             // Inside a repository this folder must not make the work tree dirty.
-            let ignore = self.root.join(".gitignore");
-            if !files::exists(&ignore) {
-                files::write(&ignore, b"*\n")?;
-            }
+            files::ignore_itself(&self.root)?;
+            *held = Some(lock::acquire(&self.root.join(".lock"), "publishing into this folder")?);
         }
         Ok(())
     }

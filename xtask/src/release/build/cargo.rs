@@ -25,8 +25,8 @@ pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Res
     let package = cargo.package.as_deref().unwrap_or(&job.artifact.name);
     let compiler = Compiler::ask(job)?;
     tools.add("rustc", &compiler.version);
-    tools.add("cargo", &environment::fresh(Program::new("cargo").arg("--version").folder(&job.source.root), job).read()?);
-    if let Ok(cc) = Program::new("cc").arg("--version").read() {
+    tools.add("cargo", &environment::fresh(Program::new("cargo").query().arg("--version").folder(&job.source.root), job).read()?);
+    if let Ok(cc) = Program::new("cc").query().arg("--version").read() {
         tools.add("cc", cc.lines().next().unwrap_or_default());
     }
     let program = environment::fresh(command(cargo, package, target), job)
@@ -59,7 +59,7 @@ struct Compiler {
 
 impl Compiler {
     fn ask(job: &Job<'_>) -> Result<Self> {
-        let rustc = |arg: &[&str]| environment::fresh(Program::new("rustc").args(arg).folder(&job.source.root), job).read();
+        let rustc = |arg: &[&str]| environment::fresh(Program::new("rustc").query().args(arg).folder(&job.source.root), job).read();
         let verbose = rustc(&["-vV"])?;
         let field = |name: &str| verbose.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
         let version = verbose.lines().next().unwrap_or_default().to_owned();

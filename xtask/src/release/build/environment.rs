@@ -81,7 +81,7 @@ pub(super) fn run_lines(job: &Job<'_>, lines: &[String]) -> Result<()> {
 
 /// This machine's target triple, as rustc names it; the one this program was built for where there is no rustc.
 pub fn host_target() -> String {
-    let told = process::find("rustc").and_then(|rustc| Program::new(rustc).arg("-vV").read().ok());
+    let told = process::find("rustc").and_then(|rustc| Program::new(rustc).query().arg("-vV").read().ok());
     let host = told.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("host: ")));
     host.map_or_else(built_for, str::to_owned)
 }

@@ -156,6 +156,7 @@ pub(super) fn complete(_: &Project, out: &Path, mut built: Vec<BuiltFile>, manif
     let sums = sums::write(built.iter().map(|file| (file.name.as_str(), file.sha256)));
     built.push(universal(out, SUMS, sums.as_bytes())?);
     built.sort_by(|a, b| a.name.cmp(&b.name));
+    files::remove_file(&out.join(FILLING))?;
     files::sync_dir(out)?;
     Ok(Built { folder: out.into(), files: built })
 }
@@ -188,17 +189,17 @@ fn unique(built: &[BuiltFile]) -> Result<()> {
     Ok(())
 }
 
-/// An output folder is ours to empty only if we filled it, or if there is nothing in it.
+/// Stands in an output folder while it is being filled: what a killed run left there is known as ours.
+const FILLING: &str = ".filling";
+
+/// An output folder is ours to empty only if we filled it, or began to, or if there is nothing in it.
 fn empty(out: &Path) -> Result<()> {
     let names = files::list(out)?;
-    if !names.is_empty() && !names.iter().any(|name| name == MANIFEST) {
-        let complete = || Error::refused(format!("{} is not empty and holds no {MANIFEST}: it is not a folder that `build` filled", out.display()));
-        return Err(complete().hint("choose another folder with --out, or empty it yourself"));
+    let ours = names.is_empty() || names.iter().any(|name| name == MANIFEST || name == FILLING);
+    if !ours {
+        let error = Error::refused(format!("{} is not empty and holds no {MANIFEST}: it is not a folder that `build` filled", out.display()));
+        return Err(error.hint("choose another folder with --out, or empty it yourself"));
     }
-    for name in names.iter().filter(|name| name.as_str() != MANIFEST) {
-        files::remove_file(&out.join(name))?;
-    }
-    // The manifest goes last: a folder whose emptying was interrupted is still known as ours.
-    files::remove_file(&out.join(MANIFEST))?;
-    files::create_dir(out)
+    files::write(&out.join(FILLING), b"")?;
+    names.iter().filter(|name| *name != FILLING).try_for_each(|name| files::remove_file(&out.join(name)))
 }

@@ -1,3 +1,5 @@
+//! Edits of every kind of source: the version changes, everything else stays byte for byte.
+
 use super::*;
 use crate::versions::{
     Tree as _,

@@ -1,3 +1,5 @@
+//! What `init` proposes for repositories of several kinds.
+
 use super::*;
 use crate::versions::detect;
 

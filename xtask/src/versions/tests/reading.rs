@@ -1,3 +1,5 @@
+//! Every kind of source, its places and its findings, with exact lines.
+
 use super::*;
 use crate::versions::validate;
 

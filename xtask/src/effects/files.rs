@@ -110,11 +110,15 @@ impl Replacement {
     }
 }
 
+/// Whether a name is one that [`write`] gives to a temporary file.
+pub fn is_temporary(name: &str) -> bool {
+    const RANDOM: usize = 6;
+    name.strip_prefix(TEMPORARY).is_some_and(|rest| rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
 /// Removes what killed writes left in a folder. Only under a lock: another run's temporary file looks the same.
 pub fn sweep(folder: &Path) -> Result<()> {
-    const RANDOM: usize = 6;
-    let left = |name: &String| name.strip_prefix(TEMPORARY).is_some_and(|rest| rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    list(folder)?.iter().filter(|name| left(name)).try_for_each(|name| remove_file(&folder.join(name)))
+    list(folder)?.iter().filter(|name| is_temporary(name)).try_for_each(|name| remove_file(&folder.join(name)))
 }
 
 /// A replaced file keeps its mode; a new one gets what the umask leaves of 0644.

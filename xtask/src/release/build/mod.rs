@@ -195,8 +195,8 @@ const FILLING: &str = ".filling";
 /// An output folder is ours to empty only if we filled it, or began to, or if there is nothing in it.
 fn empty(out: &Path) -> Result<()> {
     let names = files::list(out)?;
-    let ours = names.is_empty() || names.iter().any(|name| name == MANIFEST || name == FILLING);
-    if !ours {
+    let ours = names.iter().any(|name| name == MANIFEST || name == FILLING);
+    if !ours && !names.iter().all(|name| files::is_temporary(name)) {
         let error = Error::refused(format!("{} is not empty and holds no {MANIFEST}: it is not a folder that `build` filled", out.display()));
         return Err(error.hint("choose another folder with --out, or empty it yourself"));
     }

@@ -11,4 +11,5 @@ pub mod lock;
 pub mod network;
 pub mod places;
 pub mod process;
+pub mod tail;
 pub mod tree;

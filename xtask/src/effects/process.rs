@@ -209,6 +209,38 @@ impl Program {
         command.status().map_err(|error| self.not_started(error))
     }
 
+    /// Runs it and hands its standard output over as a stream; ends it when it takes longer than `limit`. What it said on standard error is part of
+    /// the error when it fails.
+    pub fn pipe<T>(&self, limit: std::time::Duration, read: impl FnOnce(std::process::ChildStdout) -> Result<T>) -> Result<T> {
+        let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        let (out, err) = (child.stdout.take().context(|| "take the pipe".into())?, child.stderr.take());
+        let child = std::sync::Mutex::new(child);
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let running = &child;
+        let (value, message) = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if wait.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                    // It may have ended just now: then there is nothing to end.
+                    let _ = running.lock().map(|mut child| child.kill());
+                }
+            });
+            let errors = scope.spawn(|| {
+                let mut text = Vec::new();
+                // What can't be read of it is missing from a message, no more.
+                let _ = err.map(|pipe| pipe.take(64 * 1024).read_to_end(&mut text));
+                text
+            });
+            let value = read(out);
+            let message = errors.join().unwrap_or_default();
+            drop(done);
+            (value, message)
+        });
+        let mut child = child.into_inner().map_err(|_| Error::unexpected(format!("run `{}`", self.line())))?;
+        let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
+        crash::point(&format!("run {}", self.name.to_string_lossy()));
+        if status.success() { value } else { Err(self.failed(status, String::from_utf8_lossy(&message).trim())) }
+    }
+
     /// Starts it with its standard output as a pipe, for streams that don't fit in memory. Its standard error is captured by the caller.
     pub fn spawn(&self) -> Result<std::process::Child> {
         self.start(Stdio::piped(), Stdio::piped())

@@ -5,9 +5,11 @@
 
 pub mod redact;
 
+pub(crate) mod bundle;
 pub(crate) mod env;
 mod env_rules;
 mod envfile;
+pub(crate) mod isolate;
 mod judge;
 pub(crate) mod logs;
 pub(crate) mod secrets;

@@ -1,0 +1,209 @@
+//! One item after the other through the redactor into files of a private folder. Each is scanned again; what isn't clean after three passes stays out.
+
+use std::{
+    io::{self, BufReader, Read, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{
+    super::redact::{Counts, Redactor},
+    clean::Clean,
+    item::{Item, LeftOut, Origin, is_packed},
+};
+use crate::{
+    effects::{files, tail::Tail, tree},
+    kernel::{Context as _, Error, Result, human_bytes},
+    services::Stack,
+};
+
+/// How much before the wanted end is read as well, so that a secret that begins there is recognised.
+const BEFORE: u64 = 1 << 20;
+/// How much of what comes first is dropped then: it may be the rest of a key that began before.
+const UNSURE: u64 = 64 * 1024;
+/// A packed log that grows beyond this is cut.
+const UNPACKED: u64 = 1 << 30;
+/// How long a service's log may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PASSES: usize = 3;
+
+/// An entry as it will be packed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Written {
+    /// Its name in the bundle.
+    pub name: String,
+    /// What it is.
+    pub what: String,
+    /// How big it is.
+    pub bytes: u64,
+    /// When the original was written last, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
+    /// What isn't there of the original.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
+    /// What was hidden.
+    pub redacted: Vec<Hidden>,
+    /// How many lines speak of errors.
+    pub errors: u64,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    #[serde(skip)]
+    pub path: PathBuf,
+    #[serde(skip)]
+    pub epoch: Option<i64>,
+}
+
+/// How often a sort of secret was hidden.
+#[derive(Debug, Serialize)]
+pub struct Hidden {
+    /// `github-token`
+    pub kind: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// As the index shows them.
+pub fn hidden(counts: &Counts) -> Vec<Hidden> {
+    counts.iter().map(|(kind, count)| Hidden { kind: kind.clone(), count: *count }).collect()
+}
+
+/// What asking the services takes.
+pub struct Services<'a> {
+    /// The stack.
+    pub stack: Option<&'a Stack>,
+    /// How many lines of each.
+    pub tail: usize,
+    /// Since when, as Compose reads it.
+    pub since: Option<&'a str>,
+}
+
+/// Writes everything, in the order of names, so that tokens are given in the same order each time.
+pub fn all(items: &mut [Item], services: &Services<'_>, folder: &Path, redactor: &mut Redactor) -> (Vec<Written>, Vec<LeftOut>) {
+    items.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    let (mut written, mut left_out) = (Vec::new(), Vec::new());
+    for (index, item) in items.iter().enumerate() {
+        match one(item, services, &folder.join(index.to_string()), redactor) {
+            Ok(entry) => written.push(entry),
+            Err(error) => left_out.push(LeftOut { name: item.name.clone(), why: redactor.text(&error.chain()) }),
+        }
+    }
+    (written, left_out)
+}
+
+fn one(item: &Item, services: &Services<'_>, path: &Path, redactor: &mut Redactor) -> Result<Written> {
+    let (bytes, counts, cut) = match &item.origin {
+        Origin::Bytes(bytes) => store(bytes.as_slice(), item, path, redactor, 0)?,
+        Origin::File(file) => from_file(file, item, path, redactor)?,
+        Origin::Service(service) => from_service(service, services, item, path, redactor)?,
+    };
+    let (bytes, counts) = until_clean(path, bytes, counts, redactor)?;
+    let (errors, last_error) = errors(path)?;
+    Ok(Written {
+        name: item.name.clone(),
+        what: item.what.clone(),
+        bytes,
+        modified: item.modified.map(crate::effects::clock::stamp),
+        cut,
+        redacted: hidden(&counts),
+        errors,
+        last_error,
+        path: path.to_owned(),
+        epoch: item.modified.map(|time| time.timestamp()),
+    })
+}
+
+type Stored = (u64, Counts, Option<String>);
+
+fn store(reader: impl Read, item: &Item, path: &Path, redactor: &mut Redactor, unsure: u64) -> Result<Stored> {
+    let context = || format!("redact {}", item.name);
+    let mut tail = Tail::create(path, item.limit).context(context)?;
+    let counts = redactor.copy(Clean::new(reader), &mut tail).context(context)?;
+    let (size, dropped) = tail.finish(unsure).context(context)?;
+    let cut = (dropped > 0).then(|| "the newest part; what is older didn't fit".to_owned());
+    Ok((size, counts, cut))
+}
+
+fn from_file(file: &Path, item: &Item, path: &Path, redactor: &mut Redactor) -> Result<Stored> {
+    let name = file.to_string_lossy();
+    let mut opened = tree::open_regular(file)?;
+    let size = opened.metadata().context(|| format!("look at {name}"))?.len();
+    if is_packed(&name) {
+        let reader: Box<dyn Read> = if name.ends_with(".gz") {
+            Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(opened)))
+        } else {
+            Box::new(zstd::Decoder::new(opened).context(|| format!("read {name}"))?)
+        };
+        return store(reader.take(UNPACKED), item, path, redactor, 0);
+    }
+    let start = size.saturating_sub(item.limit.saturating_add(BEFORE));
+    opened.seek(SeekFrom::Start(start)).context(|| format!("read {name}"))?;
+    // It may grow while it is read: what was there at first is enough.
+    let (bytes, counts, cut) = store(opened.take(size - start), item, path, redactor, if start > 0 { UNSURE } else { 0 })?;
+    let cut = if start > 0 { Some(format!("the newest {} of {}", human_bytes(bytes), human_bytes(size))) } else { cut };
+    Ok((bytes, counts, cut))
+}
+
+fn from_service(service: &str, services: &Services<'_>, item: &Item, path: &Path, redactor: &mut Redactor) -> Result<Stored> {
+    let stack = services.stack.context(|| "the services can't be asked".into())?;
+    let tail = format!("--tail={}", services.tail);
+    let mut words = vec!["logs", "--no-color", "--timestamps", &tail];
+    let since = services.since.map(|since| format!("--since={since}"));
+    match (&since, stack.is_v1()) {
+        (Some(_), true) => return Err(Error::unexpected("docker-compose v1 has no --since for logs").hint("install Compose v2, or leave --since out")),
+        (Some(since), false) => words.push(since),
+        (None, _) => {}
+    }
+    words.push(service);
+    stack.compose.program(&words).pipe(PATIENCE, |out| store(out, item, path, redactor, 0))
+}
+
+/// Hiding one thing can bring another to light; what still shows something after three passes stays out.
+fn until_clean(path: &Path, mut size: u64, mut counts: Counts, redactor: &mut Redactor) -> Result<(u64, Counts)> {
+    for pass in 0..PASSES {
+        if is_clean(redactor, files::open(path)?)? {
+            return Ok((size, counts));
+        }
+        let again = path.with_extension(format!("pass{pass}"));
+        let mut out = Tail::create(&again, u64::MAX).context(|| "redact again".into())?;
+        let more = redactor.copy(files::open(path)?, &mut out).context(|| "redact again".into())?;
+        (size, _) = out.finish(0).context(|| "redact again".into())?;
+        more.into_iter().for_each(|(kind, count)| *counts.entry(kind).or_default() += count);
+        files::rename(&again, path)?;
+    }
+    if is_clean(redactor, files::open(path)?)? {
+        Ok((size, counts))
+    } else {
+        Err(Error::mismatch("something that looks like a secret is left after redacting"))
+    }
+}
+
+/// Whether a scan finds nothing.
+pub fn is_clean(redactor: &Redactor, reader: impl Read) -> Result<bool> {
+    let mut clean = true;
+    redactor.scan(reader, |_| clean = false).context(|| "scan for secrets".into())?;
+    Ok(clean)
+}
+
+/// How many lines speak of errors, and the last of them, shortened.
+fn errors(path: &Path) -> Result<(u64, Option<String>)> {
+    const LONGEST: u64 = 4096;
+    let words = regex::bytes::Regex::new(r"(?i)\b(error|fatal|panic(ked)?|exception|traceback|critical)\b").context(|| "look for errors".into())?;
+    let mut reader = BufReader::new(files::open(path)?);
+    let (mut count, mut last) = (0, None);
+    loop {
+        let mut line = Vec::new();
+        let n = io::BufRead::read_until(&mut Read::take(&mut reader, LONGEST), b'\n', &mut line).context(|| "look for errors".into())?;
+        if n == 0 {
+            return Ok((count, last));
+        }
+        if words.is_match(&line) {
+            count += 1;
+            last = Some(String::from_utf8_lossy(&line).trim().chars().take(300).collect());
+        }
+    }
+}

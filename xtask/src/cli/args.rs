@@ -74,6 +74,12 @@ pub(crate) enum Command {
     Releases(ForgeArgs),
     /// Remove releases beyond the last N
     Prune(PruneArgs),
+    /// Logs and state for support, isolation, the checklist of the first ten minutes
+    Incident(super::incident::IncidentArgs),
+    /// Copy standard input to standard output without its secrets
+    Redact(super::redact::RedactArgs),
+    /// Run a command with the secrets of the environment or of `[env] secret-command`
+    Env(super::env::EnvArgs),
     /// What is live, what is pending
     Status(ForgeArgs),
     /// What was done here
@@ -103,6 +109,9 @@ impl Command {
             Self::Release(_) => "release",
             Self::Releases(_) => "releases",
             Self::Prune(_) => "prune",
+            Self::Incident(args) => args.name(),
+            Self::Redact(_) => "redact",
+            Self::Env(_) => "env",
             Self::Status(_) => "status",
             Self::History(_) => "history",
             Self::Ci(_) => "ci",
@@ -131,12 +140,18 @@ pub(crate) enum Group {
     Tag,
     /// What building needs
     Build,
+    /// Env files, their examples and protection, secrets in tracked files
+    Env,
+    /// Programs that the project needs
+    Tools,
+    /// Logs: rotation, who can read them, secrets in them
+    Logs,
     /// Credentials, rights, burnt tags
     Forge,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 5] = [Self::Config, Self::Versions, Self::Tag, Self::Build, Self::Forge];
+    pub(crate) const ALL: [Self; 8] = [Self::Config, Self::Versions, Self::Tag, Self::Build, Self::Env, Self::Tools, Self::Logs, Self::Forge];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -144,12 +159,15 @@ impl Group {
             Self::Versions => "versions",
             Self::Tag => "tag",
             Self::Build => "build",
+            Self::Env => "env",
+            Self::Tools => "tools",
+            Self::Logs => "logs",
             Self::Forge => "forge",
         }
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct CheckArgs {
     /// Only these groups
     #[arg(long, value_enum, value_delimiter = ',', value_name = "GROUPS")]

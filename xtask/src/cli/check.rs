@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::Project,
     effects::process,
+    incident,
     kernel::{Error, Finding, Kind, Result, Severity},
     release::{facts::Facts, preflight, subject::Choice},
     report::{Answer, Table, View},
@@ -36,12 +37,15 @@ pub(super) fn run(session: &Session, args: &CheckArgs) -> Result<Answer> {
 }
 
 /// One group. Something that can't be looked at is a finding too: the others are still shown.
-fn look(session: &Session, project: &Project, group: Group, args: &CheckArgs) -> Result<Vec<Finding>> {
+pub(super) fn look(session: &Session, project: &Project, group: Group, args: &CheckArgs) -> Result<Vec<Finding>> {
     let found = match group {
         Group::Config => Ok(Vec::new()),
         Group::Versions => versions(project, args),
         Group::Tag => tag(project, args),
         Group::Build => Ok(build_tools(project)),
+        Group::Env => incident::env::check(project),
+        Group::Tools => Ok(incident::tools::check(project)),
+        Group::Logs => incident::logs::check(project),
         Group::Forge => forge(session, project, args),
     };
     session.events.note(format!("looked at {}", group.name()));

@@ -6,10 +6,13 @@ mod build;
 mod bump;
 mod check;
 mod ci;
+mod env;
 mod forges;
+mod incident;
 mod init;
 mod plan;
 mod prune;
+mod redact;
 mod release;
 mod releases;
 mod services;
@@ -66,6 +69,9 @@ fn run(session: &Session, command: &Command) -> Result<Answer> {
         Command::Release(args) => release::run(session, args),
         Command::Releases(args) => releases::run(session, args),
         Command::Prune(args) => prune::run(session, args),
+        Command::Incident(args) => incident::run(session, args),
+        Command::Redact(args) => redact::run(session, args),
+        Command::Env(args) => env::run(session, args),
         Command::Status(args) => status::run(session, args),
         Command::History(args) => status::history(session, args),
         Command::Ci(args) => ci::run(session, args),

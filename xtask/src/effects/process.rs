@@ -196,17 +196,20 @@ impl Program {
         Ok(status)
     }
 
-    /// Becomes this program, where the system can; else runs it with the terminal and says how it ended. Returns only then, or when it can't start.
-    pub fn become_it(&self) -> Result<ExitStatus> {
+    /// Becomes this program, where the system can; else runs it with the terminal and ends with its exit code. Returns only when it can't start.
+    pub fn become_it(&self) -> Error {
         let mut command = self.command();
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt as _;
             crash::point(&format!("become {}", self.name.to_string_lossy()));
-            Err(self.not_started(command.exec()))
+            self.not_started(command.exec())
         }
         #[cfg(not(unix))]
-        command.status().map_err(|error| self.not_started(error))
+        match command.status() {
+            Ok(status) => leave(status.code().unwrap_or(1)),
+            Err(error) => self.not_started(error),
+        }
     }
 
     /// Runs it and hands its standard output over as a stream; ends it when it takes longer than `limit`. What it said on standard error is part of
@@ -328,6 +331,12 @@ impl Drop for Background {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::exit, reason = "this process stands for the program that has just ended")]
+fn leave(code: i32) -> ! {
+    std::process::exit(code);
 }
 
 fn pass_on(pipe: impl Read, from: &str, events: &Events) -> String {

@@ -69,6 +69,22 @@ fn against_example(project: &Project, file: &EnvFile, elsewhere: &dyn Fn(&str) -
     }
 }
 
+/// Variables that an example asks for and nobody gives: neither env file nor environment nor the secret command.
+pub fn unset(project: &Project, given: &[String]) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    for file in &project.config.env.files {
+        let Some(example) = &file.example else { continue };
+        let wanted = read(project, example)?.map(|text| super::envfile::parse(&text)).unwrap_or_default();
+        let here = read(project, &file.path)?.map(|text| super::envfile::parse(&text)).unwrap_or_default();
+        let is_set =
+            |key: &str| given.iter().any(|name| name == key) || std::env::var_os(key).is_some_and(|value| !value.is_empty()) || here.get(key).is_some();
+        let missing =
+            wanted.set().filter(|wanted| wanted.value.is_empty() || super::envfile::is_placeholder(&wanted.value)).filter(|wanted| !is_set(&wanted.key));
+        found.extend(missing.map(|wanted| Finding::warning("env-missing", format!("{} is not set ({example}:{} asks for it)", wanted.key, wanted.line))));
+    }
+    Ok(found)
+}
+
 fn read(project: &Project, path: &str) -> Result<Option<String>> {
     let full = project.path(path);
     if !files::exists(&full) {

@@ -146,12 +146,13 @@ pub fn program(plan: &Plan, words: &[String]) -> Program {
     plan.empty.iter().fold(program, |program, name| program.env(name, ""))
 }
 
-/// A program with the secrets of the secret command in its environment; what is set already stays.
-pub fn with_secrets(project: &Project, words: &[String]) -> Result<Program> {
+/// A program with the secrets of the secret command in its environment, and the names of those; what is set already stays.
+pub fn with_secrets(project: &Project, words: &[String]) -> Result<(Program, Vec<String>)> {
     let (name, args) = words.split_first().map_or(("", &[][..]), |(name, args)| (name.as_str(), args));
     let given = secrets::from_command(project)?;
-    let absent = given.into_iter().filter(|(name, _)| std::env::var_os(name).is_none_or(|value| value.is_empty()));
-    Ok(absent.fold(Program::new(name).args(args), |program, (name, value)| program.env(name, value)))
+    let absent: Vec<_> = given.into_iter().filter(|(name, _)| std::env::var_os(name).is_none_or(|value| value.is_empty())).collect();
+    let names = absent.iter().map(|(name, _)| name.clone()).collect();
+    Ok((absent.iter().fold(Program::new(name).args(args), |program, (name, value)| program.env(name, value)), names))
 }
 
 #[cfg(test)]

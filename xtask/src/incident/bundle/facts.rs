@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    super::{env, envfile, tools},
+    super::{envfile, tools},
     item::{Item, LeftOut},
     machine,
 };
@@ -42,14 +42,14 @@ impl Facts {
 }
 
 /// Asks everything that can be asked. `stack` is the compose stack, or why there is none.
-pub fn gather(project: &Project, stack: Option<&Result<Stack>>, compose: Option<&str>) -> Facts {
+pub fn gather(project: &Project, stack: Option<&Result<Stack>>, compose: Option<&str>, findings: &[Finding]) -> Facts {
     let mut facts = Facts::default();
     facts.add("state/machine.txt", "system, memory, disk", Ok(machine::describe(&project.root).into_bytes()));
     let told = machine::describe(&project.root);
     facts.lines.extend(told.lines().filter(|line| line.starts_with("disk free") || line.starts_with("memory available")).map(str::to_owned));
     versions(project, &mut facts);
     own_files(project, &mut facts);
-    checks(project, &mut facts);
+    checks(findings, &mut facts);
     env_keys(project, &mut facts);
     if let Some(text) = compose {
         facts.add("state/compose.yml", "the compose configuration, filled in", Ok(text.into()));
@@ -117,16 +117,11 @@ fn own_files(project: &Project, facts: &mut Facts) {
     }
 }
 
-fn checks(project: &Project, facts: &mut Facts) {
-    let mut found: Vec<Finding> = tools::check(project);
-    match env::check(project) {
-        Ok(findings) => found.extend(findings),
-        Err(error) => facts.left_out.push(LeftOut { name: "state/check.json (env)".into(), why: error.chain() }),
-    }
-    for finding in found.iter().filter(|finding| finding.is_error()).take(10) {
+fn checks(findings: &[Finding], facts: &mut Facts) {
+    for finding in findings.iter().filter(|finding| finding.is_error()).take(20) {
         facts.line(format!("{}: {}", finding.file.as_deref().unwrap_or("check"), finding.message));
     }
-    facts.add("state/check.json", "findings of the checks env and tools", pretty(&found));
+    facts.add("state/check.json", "what the checks found", pretty(&findings));
 }
 
 /// Which variables are set, never what to.

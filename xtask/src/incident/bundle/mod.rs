@@ -22,7 +22,7 @@ use crate::{
     archive::{self, Entry, Format, Packing, Policy},
     config::Project,
     effects::{clock, files, tree},
-    kernel::{Digest, Error, Events, Result},
+    kernel::{Digest, Error, Events, Finding, Result},
     services::Stack,
 };
 use facts::Facts;
@@ -64,8 +64,14 @@ pub struct Collected {
     pub redacted: Vec<Hidden>,
 }
 
-/// An entry that another room knows how to make: `status`, `check`.
-pub type Extra = (&'static str, &'static str, Result<Vec<u8>>);
+/// What other rooms know: the findings of `check`, the data of `status`.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What the checks found.
+    pub findings: Vec<Finding>,
+    /// What is live and what is pending.
+    pub status: serde_json::Value,
+}
 
 /// What would go into a bundle, without reading a log.
 pub fn plan(project: &Project) -> Result<(Vec<String>, Vec<LeftOut>)> {
@@ -76,15 +82,15 @@ pub fn plan(project: &Project) -> Result<(Vec<String>, Vec<LeftOut>)> {
 }
 
 /// Collects, redacts, packs, scans again; only then the bundle gets its name.
-pub fn collect(project: &Project, wanted: &Wanted, extras: Vec<Extra>, events: &Events) -> Result<Collected> {
+pub fn collect(project: &Project, wanted: &Wanted, told: &Known, events: &Events) -> Result<Collected> {
     events.step("collecting");
     let stack = project.config.services.as_ref().map(|_| Stack::open(project));
     let open = stack.as_ref().and_then(|stack| stack.as_ref().ok());
     let compose = compose_text(project, open);
     let (known, notes) = known(project, compose.as_deref(), open);
     let mut redactor = Redactor::new(&known);
-    let mut facts = facts::gather(project, stack.as_ref(), compose.as_deref());
-    extras.into_iter().for_each(|(name, what, content)| facts.add(name, what, content));
+    let mut facts = facts::gather(project, stack.as_ref(), compose.as_deref(), &told.findings);
+    facts.add("state/status.json", "what is live, what is pending", facts::pretty(&told.status));
     let mut items = logs(project, &mut facts, &mut redactor)?;
     events.step(format!("redacting {} entries", items.len()));
     let folder = tree::private_folder()?;

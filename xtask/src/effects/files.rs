@@ -256,6 +256,17 @@ pub fn slashes(path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
+/// Only this user may read it, where the system knows such things.
+pub fn make_private(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).context(|| format!("set the mode of {}", path.display()))?;
+        crash::point("set mode");
+    }
+    Ok(())
+}
+
 /// Makes a rename or a new name durable. Windows has no such call and needs none.
 pub fn sync_dir(path: &Path) -> Result<()> {
     if cfg!(unix) {

@@ -98,21 +98,22 @@ fn protection(project: &Project, git: &Git, tracked: &[String], path: &str) -> R
     let mut found = Vec::new();
     let rotate = "whoever has a clone has the values: replace them at their providers";
     if tracked.iter().any(|tracked| tracked == path) {
-        let finding = Finding::error("env-tracked", format!("{path} is tracked by git")).file(path);
+        let finding = Finding::error("env-tracked", "this env file is tracked by git").file(path);
         found.push(finding.hint(format!("git rm --cached {path}, and add it to .gitignore")).hint(rotate));
     } else if let Some(commit) = in_history(git, path)?.filter(|_| !allowed(project, path)) {
-        let finding = Finding::error("env-in-history", format!("{path} was tracked once: commit {} holds it", commit.get(..10).unwrap_or(&commit))).file(path);
+        let finding =
+            Finding::error("env-in-history", format!("this env file was tracked once: commit {} holds it", commit.get(..10).unwrap_or(&commit))).file(path);
         found.push(finding.hint(rotate).hint(format!("then remove it from history with `git filter-repo`, or accept it: [env] allow = [\"{path}\"]")));
     }
     if git.ignored(&[path.to_owned()])?.is_empty() && !tracked.iter().any(|tracked| tracked == path) {
         found.push(
-            Finding::error("env-not-ignored", format!("git doesn't ignore {path}: the next `git add` takes it in"))
+            Finding::error("env-not-ignored", "git doesn't ignore this env file: the next `git add` takes it in")
                 .file(path)
                 .hint(format!("add {path} to .gitignore")),
         );
     }
     if let Some(seen) = tree::look(&project.path(path)).filter(|seen| seen.kind == tree::Kind::File && seen.mode & 0o004 != 0) {
-        let finding = Finding::warning("env-world-readable", format!("every user of this machine can read {path} (mode {:04o})", seen.mode)).file(path);
+        let finding = Finding::warning("env-world-readable", format!("every user of this machine can read it (mode {:04o})", seen.mode)).file(path);
         found.push(finding.hint(format!("chmod 600 {path}")));
     }
     Ok(found)

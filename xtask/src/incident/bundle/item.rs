@@ -101,8 +101,9 @@ fn unique(name: String, items: &[Item]) -> String {
 /// A name that is one everywhere: no control characters, nothing that leads out, nothing that Windows refuses.
 fn entry_name(name: &str) -> String {
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+    let name = name.strip_prefix("logs/").unwrap_or(name);
     let parts = name.split('/').filter(|part| !part.is_empty()).map(part_name);
-    format!("logs/{}", parts.collect::<Vec<_>>().join("/"))
+    format!("logs/app/{}", parts.collect::<Vec<_>>().join("/"))
 }
 
 fn part_name(part: &str) -> String {
@@ -136,19 +137,19 @@ mod tests {
             [source("old.log", 50, 1, Kind::File), source("new.log", 60, 9, Kind::File), source("mid.log", 60, 5, Kind::File), source("l", 1, 9, Kind::Link)];
         let (items, left_out) = choose(&sources, 100, &mut Redactor::new(&[]));
         let chosen: Vec<_> = items.iter().map(|item| (item.name.as_str(), item.limit)).collect();
-        assert_eq!(chosen, [("logs/new.log", 60), ("logs/mid.log", 40)]);
-        assert_eq!(left_out.iter().map(|left| left.name.as_str()).collect::<Vec<_>>(), ["logs/l", "logs/old.log"]);
+        assert_eq!(chosen, [("logs/app/new.log", 60), ("logs/app/mid.log", 40)]);
+        assert_eq!(left_out.iter().map(|left| left.name.as_str()).collect::<Vec<_>>(), ["logs/app/l", "logs/app/old.log"]);
     }
 
     #[test]
     fn names_are_harmless_everywhere() {
         for (given, wanted) in [
-            ("a\x1b[2J.log", "logs/a_[2J.log"),
-            ("../../etc/x", "logs/__/__/etc/x"),
-            ("C:\\x\\con", "logs/C__x_con"),
-            ("con.log", "logs/_con.log"),
-            ("x. ", "logs/x._"),
-            ("a/b.log.gz", "logs/a/b.log"),
+            ("a\x1b[2J.log", "logs/app/a_[2J.log"),
+            ("../../etc/x", "logs/app/__/__/etc/x"),
+            ("C:\\x\\con", "logs/app/C__x_con"),
+            ("con.log", "logs/app/_con.log"),
+            ("x. ", "logs/app/x._"),
+            ("a/b.log.gz", "logs/app/a/b.log"),
         ] {
             assert_eq!(entry_name(given), wanted);
         }

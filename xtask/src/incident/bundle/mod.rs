@@ -166,7 +166,7 @@ fn pack(entries: &[Entry], out: &Path, redactor: &Redactor, events: &Events) -> 
     let packed = archive::pack(entries, &Packing::new(Format::Zip, newest), &partial, events)?;
     let left = scan(&partial, redactor);
     match left {
-        Ok(left) if left.is_empty() => files::rename(&partial, out).map(|()| packed),
+        Ok(left) if left.is_empty() => files::make_private(&partial).and_then(|()| files::rename(&partial, out)).map(|()| packed),
         Ok(left) => {
             files::remove_file(&partial)?;
             Err(Error::mismatch(format!("the bundle was not written: something that looks like a secret is left in {}", left.join(", ")))

@@ -121,7 +121,9 @@ type Stored = (u64, Counts, Option<String>);
 
 fn store(reader: impl Read, item: &Item, path: &Path, redactor: &mut Redactor, unsure: u64) -> Result<Stored> {
     let context = || format!("redact {}", item.name);
-    let mut tail = Tail::create(path, item.limit).context(context)?;
+    // Tokens may be longer than what they stand for: a log that fits must not lose its front to them.
+    let room = item.limit.saturating_mul(2).saturating_add(UNSURE);
+    let mut tail = Tail::create(path, room).context(context)?;
     let counts = redactor.copy(Clean::new(reader), &mut tail).context(context)?;
     let (size, dropped) = tail.finish(unsure).context(context)?;
     let cut = (dropped > 0).then(|| "the newest part; what is older didn't fit".to_owned());

@@ -4,7 +4,7 @@
 The tree is a seeded choice of this machine's own libraries, programs and texts, with a share of bytes that don't compress:
 real data, so the ratios are real; the same choice again on the same machine. Tools that are missing are left out, loudly.
 
-    tests/bench/pack.py [--megabytes 300] [--seed 1] [--rounds 3] [--tree FOLDER]
+    tests/bench/pack.py [--megabytes 300] [--seed 1] [--rounds 3] [--tree FOLDER] [--packer FILE]
 """
 
 import argparse
@@ -77,10 +77,13 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--tree", type=Path, help="pack this folder instead of making one")
+    options.add_argument("--packer", type=Path, help="the packer, built before; otherwise it is built now")
     options = options.parse_args()
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--example", "pack"], cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    ours = f"'{target}/release/examples/pack' . \"$OUT\""
+    packer = options.packer and options.packer.resolve()
+    if packer is None:
+        subprocess.run(["cargo", "build", "--quiet", "--release", "--example", "pack"], cwd=ROOT, check=True)
+        packer = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/pack"
+    ours = f"'{packer}' . \"$OUT\""
     contests = [
         ("zip", "ours.zip", ours, [("zip", 'zip -qr -6 "$OUT" .'), ("7z", '7z a -bd -tzip -mx=5 "$OUT" .')]),
         ("tar.gz", "ours.tar.gz", ours, [("tar", 'tar -czf "$OUT" .'), ("pigz", 'tar -c . | pigz -6 > "$OUT"')]),

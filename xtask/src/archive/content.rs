@@ -4,7 +4,7 @@
 use std::{
     fs::{File, Metadata},
     io::{Cursor, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::SystemTime,
 };
 
@@ -109,16 +109,29 @@ impl Read for Watched {
     }
 }
 
-/// Only regular files have the bytes that were announced; opening a FIFO would wait for ever.
-fn open_regular(path: &std::path::Path) -> Result<(File, Metadata)> {
+/// Only regular files have the bytes that were announced: opening a FIFO would wait for ever, and a link put in a file's
+/// place could lead anywhere.
+fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     let look = || format!("look at {}", path.display());
-    let refused = || Error::refused(format!("{} is not a regular file", path.display())).hint("only regular files and links can be packed");
-    if !path.metadata().context(look)?.is_file() {
+    let refused = || Error::refused(format!("{} is not a regular file", path.display())).hint("pack a link as a link, or the file that it leads to");
+    let there = path.symlink_metadata().context(look)?;
+    if !there.is_file() {
         return Err(refused());
     }
     let file = files::open(path)?;
     let seen = file.metadata().context(look)?;
-    if seen.is_file() { Ok((file, seen)) } else { Err(refused()) }
+    if seen.is_file() && same_file(&there, &seen) { Ok((file, seen)) } else { Err(refused()) }
+}
+
+#[cfg(unix)]
+fn same_file(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn same_file(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 fn changed(name: &str, how: &str) -> Error {

@@ -39,7 +39,8 @@ pub struct Packed {
     pub content: u64,
 }
 
-/// Packs entries into the archive `out`, replacing one that is there only when all went well.
+/// Packs entries into the archive `out`, replacing one that is there only when all went well. Only a kill can leave
+/// something: a `.xtask-…` beside it.
 pub fn pack(entries: &[Entry], packing: &Packing, out: &Path, events: &Events) -> Result<Packed> {
     let sorted = Sorted::new(entries)?;
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -275,6 +275,13 @@ pub fn sync_dir(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes a whole tree durable: one call for its file system instead of one for each file. Only Linux has it.
+pub fn sync_tree(path: &Path) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    File::open(path).and_then(|folder| Ok(rustix::fs::syncfs(&folder)?)).context(|| format!("sync {}", path.display()))?;
+    sync_dir(path)
+}
+
 /// The folder that holds a path; `.` for a bare name.
 pub fn parent(path: &Path) -> &Path {
     match path.parent() {

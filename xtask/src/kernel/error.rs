@@ -205,11 +205,16 @@ pub trait Context<T> {
 
 impl<T, E: Into<Box<dyn error::Error + Send + Sync>>> Context<T> for std::result::Result<T, E> {
     fn context(self, message: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|error| match error.into().downcast::<Error>() {
+        self.map_err(|error| match error.into().downcast::<Error>().map(|ours| *ours).or_else(carried) {
             Ok(ours) => ours.within(message()),
             Err(foreign) => Error::unexpected(message()).caused_by(foreign),
         })
     }
+}
+
+/// One of ours that came through a reader or a writer, wrapped as they wrap errors.
+fn carried(foreign: Box<dyn error::Error + Send + Sync>) -> std::result::Result<Error, Box<dyn error::Error + Send + Sync>> {
+    foreign.downcast::<std::io::Error>().and_then(|io| io.downcast::<Error>().map_err(Into::into))
 }
 
 impl<T> Context<T> for Option<T> {
@@ -229,6 +234,13 @@ mod tests {
         assert_eq!((outer.kind(), outer.kind().exit_code()), (Kind::Mismatch, 6));
         assert_eq!(outer.hints(), ["download it again"]);
         assert_eq!(outer.chain(), "verify v1.0.0: digest differs");
+    }
+
+    #[test]
+    fn ours_survives_a_reader() {
+        let through: std::io::Result<()> = Err(std::io::Error::other(Error::refused("a bomb").hint("leave it")));
+        let error = through.context(|| "read x".into()).unwrap_err();
+        assert_eq!((error.kind(), error.chain().as_str(), error.hints().len()), (Kind::Refused, "read x: a bomb", 1));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Run<'_> {
         for (path, target) in &self.links {
             link(target, path).context(|| format!("make the link {}", path.display()))?;
         }
-        files::sync_dir(self.into)?;
+        files::sync_tree(self.into)?;
         crate::effects::crash::point("extract");
         Ok(self.all)
     }

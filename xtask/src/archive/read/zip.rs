@@ -78,6 +78,7 @@ fn kind<R: Read + Seek>(entry: &mut ZipFile<'_, R>, name: &str) -> Result<Kind> 
     match entry.unix_mode().unwrap_or(0) & 0o170_000 {
         _ if name.ends_with('/') => Ok(Kind::Folder),
         0 | 0o100_000 => Ok(Kind::File),
+        0o120_000 if entry.size() > TARGET_MAX => Err(hostile(format!("the entry {name:?} is refused: it links to a name of {} bytes", entry.size()))),
         0o120_000 => {
             let mut target = String::new();
             entry.take(TARGET_MAX).read_to_string(&mut target).map_err(ours)?;

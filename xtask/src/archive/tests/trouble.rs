@@ -36,6 +36,11 @@ fn files_that_change_or_go_are_named() {
     let gone = packed(&[Entry::file("g", &folder.path().join("g"), 4, false)], Format::Zip, 2, &folder.path().join("a")).unwrap_err();
     assert!(gone.chain().contains("g: No such file"), "{}", gone.chain());
     refused(&[Entry::file("f", folder.path(), 4, false)], Format::Tar, "not a regular file");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
+        refused(&[Entry::file("f", &folder.path().join("link"), 4, false)], Format::Tar, "not a regular file");
+    }
 }
 
 #[test]

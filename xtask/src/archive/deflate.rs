@@ -61,6 +61,8 @@ impl Deflater {
 fn open(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let end = walk::last_block(&bytes)?;
     *bytes.get_mut(end.block / 8)? &= !(1 << (end.block % 8));
+    // Exactly, since these bytes may wait long: growing would double what they hold.
+    bytes.reserve_exact(5);
     // The three bits of the empty block's header are zeros, as is the padding: they cost a byte only when they don't fit.
     bytes.resize((end.end + 3).div_ceil(8), 0);
     bytes.extend_from_slice(&[0, 0, 0xff, 0xff]);

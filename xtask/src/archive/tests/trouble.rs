@@ -129,6 +129,25 @@ fn a_full_disk_and_a_closed_folder_say_so() {
     assert!(full.chain().contains("No space left"), "{}", full.chain());
 }
 
+/// A file that waits for its sizes on disk, not in memory.
+#[test]
+fn a_file_larger_than_the_spool() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noise");
+    let noise = deflate::tests::noise(1 << 20);
+    let mut file = fs::File::create(&path).unwrap();
+    (0..80).for_each(|_| std::io::Write::write_all(&mut file, &noise).unwrap());
+    drop(file);
+    let entries = [Entry::bytes("a", "before"), Entry::file("noise", &path, 80 << 20, false), Entry::bytes("z", "behind it")];
+    packed(&entries, Format::Zip, 2, &folder.path().join("a")).unwrap();
+    let read = list(&folder.path().join("a"), &Policy::own()).unwrap();
+    assert_eq!(
+        read.iter().map(|sealed| sealed.digest).collect::<Vec<_>>(),
+        [Digest::of(b"before"), crate::effects::files::digest(&path).unwrap().1, Digest::of(b"behind it")]
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
 /// Slow: run it with `--ignored`. The records it needs are tested above and in `hostile`.
 #[test]
 #[ignore = "reads and writes more than 4 GiB"]

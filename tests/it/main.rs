@@ -9,6 +9,7 @@ mod determinism;
 mod forge_conformance;
 mod github;
 mod github_forge;
+mod github_kills;
 mod github_release;
 mod house;
 mod release;

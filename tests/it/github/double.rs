@@ -174,7 +174,7 @@ fn converse(reader: impl Read, mut writer: impl Write, role: Option<Role>, share
     while let Ok(Some(request)) = Request::read(&mut reader, &mut writer) {
         let open = shared.now.fetch_add(1, Ordering::SeqCst) + 1;
         shared.most.fetch_max(open, Ordering::SeqCst);
-        let goes_on = respond(&request, role, &mut writer, shared);
+        let goes_on = respond(request, role, &mut writer, shared);
         shared.now.fetch_sub(1, Ordering::SeqCst);
         if !goes_on || shared.over.load(Ordering::SeqCst) {
             return;
@@ -199,11 +199,10 @@ fn role_of(request: &Request) -> Role {
 }
 
 /// Answers; false when the connection is to break.
-fn respond(request: &Request, role: Option<Role>, writer: &mut impl Write, shared: &Shared) -> bool {
-    let (role, hosts) = role.map_or_else(|| (role_of(request), Some(real_hosts())), |role| (role, None));
+fn respond(mut request: Request, role: Option<Role>, writer: &mut impl Write, shared: &Shared) -> bool {
+    let (role, hosts) = role.map_or_else(|| (role_of(&request), Some(real_hosts())), |role| (role, None));
     std::thread::sleep(*lock(&shared.latency));
-    let act = faults::pick(&mut lock(&shared.faults), request);
-    let mut request = request.clone();
+    let act = faults::pick(&mut lock(&shared.faults), &request);
     let mut cut = None;
     match &act {
         Some(Act::ResetBefore) => {

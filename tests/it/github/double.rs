@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -25,6 +25,8 @@ pub struct Seen {
     pub target: String,
     pub authorized: bool,
     pub status: u16,
+    /// When it was answered, since the double's start.
+    pub at: Duration,
     /// What was answered, for checks against GitHub's description.
     pub answer: String,
 }
@@ -38,6 +40,7 @@ struct Shared {
     now: AtomicUsize,
     most: AtomicUsize,
     over: AtomicBool,
+    start: Instant,
 }
 
 /// A running double; it ends when dropped.
@@ -73,6 +76,7 @@ impl Double {
             now: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             over: AtomicBool::new(false),
+            start: Instant::now(),
         });
         let mut addresses = Vec::new();
         for (role, listener) in listeners {
@@ -201,7 +205,8 @@ fn role_of(request: &Request) -> Role {
 /// Answers; false when the connection is to break.
 fn respond(mut request: Request, role: Option<Role>, writer: &mut impl Write, shared: &Shared) -> bool {
     let (role, hosts) = role.map_or_else(|| (role_of(&request), Some(real_hosts())), |role| (role, None));
-    std::thread::sleep(*lock(&shared.latency));
+    let latency = *lock(&shared.latency);
+    std::thread::sleep(latency);
     let act = faults::pick(&mut lock(&shared.faults), &request);
     let mut cut = None;
     match &act {
@@ -264,7 +269,15 @@ fn answer(state: &mut State, request: &Request, role: Role, act: Option<&Act>) -
 fn note(request: &Request, role: Role, response: &Response, shared: &Shared) {
     let answer = if response.body.len() < 1 << 20 { String::from_utf8_lossy(&response.body).into_owned() } else { String::new() };
     let authorized = request.header("authorization").is_some();
-    lock(&shared.seen).push(Seen { role, method: request.method.clone(), target: request.target.clone(), authorized, status: response.status, answer });
+    lock(&shared.seen).push(Seen {
+        role,
+        method: request.method.clone(),
+        target: request.target.clone(),
+        authorized,
+        status: response.status,
+        at: shared.start.elapsed(),
+        answer,
+    });
 }
 
 fn flip(body: &mut [u8]) {

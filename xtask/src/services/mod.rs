@@ -6,12 +6,15 @@
 mod compose;
 mod exposure;
 mod health;
+mod images;
 mod manage;
+mod pins;
 mod probe;
 mod stack;
 mod status;
 
 pub use exposure::check;
+pub use images::{ImageRef, Recorded, images};
 pub use manage::{Destroy, DownPlan, down, down_plan, last_logs, logs, pull, restart, up};
 pub use stack::Stack;
 pub use status::{ServiceStatus, status};

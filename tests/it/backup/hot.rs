@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::server::{Server, available};
 use crate::support::{Run, Scratch};
 
-const AOF: &[&str] = &["--appendonly", "yes", "--save", ""];
+pub const AOF: &[&str] = &["--appendonly", "yes", "--save", ""];
 
 fn project(server: &Server, more: &str) -> Scratch {
     let scratch = Scratch::new();
@@ -24,11 +24,11 @@ fn configure(scratch: &Scratch, server: &Server, more: &str) {
     );
 }
 
-fn server_folder(scratch: &Scratch) -> std::path::PathBuf {
+pub fn server_folder(scratch: &Scratch) -> std::path::PathBuf {
     scratch.path().join("data")
 }
 
-fn served(options: &[&str], more: &str) -> (Scratch, Server) {
+pub fn served(options: &[&str], more: &str) -> (Scratch, Server) {
     let scratch = Scratch::new();
     let server = Server::start(&server_folder(&scratch), options);
     configure(&scratch, &server, more);

@@ -2,4 +2,5 @@
 
 mod folders;
 mod hot;
+mod restores;
 mod server;

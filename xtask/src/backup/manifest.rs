@@ -113,6 +113,9 @@ pub struct EngineFacts {
     pub image_id: Option<String>,
     /// Whether it keeps an append-only file.
     pub append_only: bool,
+    /// The data folder as the server sees it.
+    #[serde(default)]
+    pub path: String,
     /// The data folder, inside the volume; empty for its root.
     #[serde(default)]
     pub folder: String,

@@ -17,6 +17,7 @@ mod probe;
 mod prune;
 mod read;
 mod redis;
+pub mod restore;
 mod retention;
 mod run;
 mod source;

@@ -12,6 +12,7 @@ use super::{
     probe::{Counts, Probe},
     prune,
     redis::{Reach, Redis, count, facts, hot},
+    restore,
     source::{Source, What},
     store::Writing,
     suspicion,
@@ -109,8 +110,9 @@ pub fn server(source: &Source, users: Option<&Users>) -> Option<(Redis, Option<d
             Some((Redis::new(Reach::Container(container.id.clone()), source.password(Some(&container))), Some(container)))
         }
         None => {
-            let address = source.spec.address.clone()?;
-            Some((Redis::new(Reach::Address(address), source.password(None)), None))
+            let redis = Redis::new(Reach::Address(source.spec.address.clone()?), source.password(None));
+            let down = redis.info("server").is_err_and(|error| error.chain().contains("can't be reached"));
+            (!down).then_some((redis, None))
         }
     }
 }
@@ -281,12 +283,15 @@ fn whole_stream(copier: &mut Copier<'_>, mut pipe: volume::Pipe, frozen: &Frozen
 
 /// Reads back, names, and writes the manifest; then, and only then, older ones may go.
 fn finish(source: &Source, options: Options, copied: Copied, events: &Events) -> Result<Done> {
-    let Copied { created, writing, method, engine, probe, mut findings } = copied;
+    let Copied { created, writing, method, engine, mut probe, mut findings } = copied;
     check::not_empty(writing.entries()).map_err(|error| error.of_kind(Kind::Refused))?;
     let finished = writing.finish()?;
     events.step("read it back");
     let wanted = super::manifest::Archive { file: String::new(), size: finished.size(), sha256: finished.sha256 };
     check::archive(finished.path(), &wanted, finished.entries()).context(|| "the backup does not read back as it was written".into())?;
+    if probe.is_none() && source.engine() == Engine::Redis && !options.safety {
+        probe = counted(source, finished.path(), &mut findings, events);
+    }
     let totals = Totals::of(finished.entries());
     let last = source.store.newest()?;
     let doubts = if options.accept || options.safety { Vec::new() } else { suspicion::of(source, &totals, probe.as_ref(), last.as_ref()) };
@@ -317,6 +322,17 @@ fn finish(source: &Source, options: Options, copied: Copied, events: &Events) ->
     manifest.write(&manifest.path(source.store.folder()))?;
     let pruned = if manifest.verified.is_some() { prune::apply(source, &prune::plan(source, clock::now())?, events)? } else { Vec::new() };
     Ok(Done { manifest, findings, pruned })
+}
+
+/// No server ran that could have been asked: a scratch server counts what the archive holds.
+fn counted(source: &Source, archive: &Path, findings: &mut Vec<Finding>, events: &Events) -> Option<Probe> {
+    match restore::count_file(source, archive, events) {
+        Ok(counts) => Some(Probe { before: counts.clone(), after: counts }),
+        Err(error) => {
+            findings.push(Finding::warning("backup-not-booted", format!("a scratch server could not count the backup: {}", error.chain())));
+            None
+        }
+    }
 }
 
 /// Names in a manifest: for comparing folders with it.

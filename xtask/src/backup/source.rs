@@ -25,6 +25,8 @@ pub struct Source {
     pub what: What,
     /// The project's name.
     pub project: String,
+    /// The image that the compose file names for the service.
+    pub image: Option<String>,
     /// The engine's password, where one is configured and known.
     password: Option<String>,
 }
@@ -47,16 +49,18 @@ impl Source {
     /// Resolves one `[[backup]]`.
     pub fn resolve(project: &Project, spec: &BackupSource) -> Result<Self> {
         let folder = filled(project, spec.to.as_deref().unwrap_or(&format!("backups/{}", spec.name)))?;
+        let mut image = None;
         let what = match (&spec.directory, &spec.volume) {
             (Some(directory), _) => What::Folder(filled(project, directory)?),
             (None, Some(key)) => {
                 let stack = Stack::read(project)?;
+                image = spec.service.as_deref().and_then(|service| stack.image(service)).map(str::to_owned);
                 What::Volume { real: stack.volume(key)?.to_owned(), project: stack.project }
             }
             (None, None) => return Err(Error::usage(format!("backup `{}` names neither a volume nor a directory", spec.name))),
         };
         let password = spec.password_env.as_deref().map(|name| stack::variable(project, name)).transpose()?.flatten();
-        Ok(Self { store: Store::new(folder, &spec.name), spec: spec.clone(), what, project: project.config.name.clone(), password })
+        Ok(Self { store: Store::new(folder, &spec.name), spec: spec.clone(), what, project: project.config.name.clone(), image, password })
     }
 
     /// Its name.

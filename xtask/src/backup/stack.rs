@@ -18,6 +18,7 @@ pub struct Stack {
     pub project: String,
     file: String,
     volumes: BTreeMap<String, String>,
+    images: BTreeMap<String, String>,
 }
 
 impl Stack {
@@ -51,7 +52,14 @@ impl Stack {
             let default = if external { key.to_owned() } else { format!("{project}_{key}") };
             volumes.insert(key.to_owned(), name.unwrap_or(default));
         }
-        Ok(Self { project, file: file.into(), volumes })
+        let services = yaml.get("services").and_then(Value::as_mapping).into_iter().flatten();
+        let images = services.filter_map(|(name, service)| Some((name.as_str()?.to_owned(), service.get("image").and_then(filled)?))).collect();
+        Ok(Self { project, file: file.into(), volumes, images })
+    }
+
+    /// The image that a service names; with a variable that isn't set it may be none that exists.
+    pub fn image(&self, service: &str) -> Option<&str> {
+        self.images.get(service).map(String::as_str)
     }
 
     /// The real name of a volume of the file.

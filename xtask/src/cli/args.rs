@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Bump(super::bump::Args),
     /// Verified backups of volumes and folders
     Backup(super::backup::Args),
+    /// Bring a backup back; never leaves a half-restored state
+    Restore(super::restore::Args),
     /// The compose stack, with health gates
     #[command(subcommand)]
     Services(super::services::Services),
@@ -100,6 +102,7 @@ impl Command {
         match self {
             Self::Bump(_) => "bump",
             Self::Backup(args) => args.name(),
+            Self::Restore(_) => "restore",
             Self::Services(command) => command.name(),
             Self::Init(_) => "init",
             Self::Check(_) => "check",

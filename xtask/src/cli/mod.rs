@@ -15,6 +15,7 @@ mod prune;
 mod redact;
 mod release;
 mod releases;
+mod restore;
 mod services;
 mod session;
 mod show;
@@ -60,6 +61,7 @@ fn run(session: &Session, command: &Command) -> Result<Answer> {
     match command {
         Command::Bump(args) => bump::run(session, args),
         Command::Backup(args) => backup::run(session, args),
+        Command::Restore(args) => restore::run(session, args),
         Command::Services(command) => services::run(session, command),
         Command::Init(args) => init::run(session, args),
         Command::Check(args) => check::run(session, args),

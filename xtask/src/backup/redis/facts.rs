@@ -14,7 +14,9 @@ use crate::kernel::{Error, Result};
 pub fn of(redis: &Redis) -> Result<(EngineFacts, String)> {
     let version = redis.info("server")?.get("redis_version").cloned().unwrap_or_default();
     let setting = |name: &str| redis.setting(name);
+    let folder = setting("dir")?.ok_or_else(|| Error::unexpected("the server does not say where its data lies"))?;
     let facts = EngineFacts {
+        path: folder.clone(),
         version,
         append_only: setting("appendonly")?.as_deref() == Some("yes"),
         dump: setting("dbfilename")?.unwrap_or_else(|| "dump.rdb".into()),
@@ -23,7 +25,6 @@ pub fn of(redis: &Redis) -> Result<(EngineFacts, String)> {
         modules: modules(redis)?,
         ..EngineFacts::default()
     };
-    let folder = setting("dir")?.ok_or_else(|| Error::unexpected("the server does not say where its data lies"))?;
     Ok((facts, folder))
 }
 

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::{super::Session, no_such, sources};
 use crate::{
-    backup::{self, Manifest, Source},
-    config::Project,
+    backup::{self, Manifest, Source, restore},
+    config::{Engine, Project},
+    effects::clock,
     kernel::{Finding, Kind, Result},
     report::{Answer, Table, View},
 };
@@ -15,6 +16,9 @@ pub(crate) struct Args {
     /// Names of sources, or ids of backups [default: every backup]
     #[arg(value_name = "NAME or ID")]
     what: Vec<String>,
+    /// Load it in a scratch server too, and count
+    #[arg(long)]
+    deep: bool,
 }
 
 pub(super) fn run(session: &Session, project: &Project, args: &Args) -> Result<Answer> {
@@ -23,8 +27,8 @@ pub(super) fn run(session: &Session, project: &Project, args: &Args) -> Result<A
     for (source, mut manifest) in chosen(project, &args.what)? {
         let _lock = backup::lock(project, source.name(), "verify backups")?;
         session.events.step(format!("verify {}", manifest.id));
-        let verdict = backup::verify(&source.store, &mut manifest);
-        let text = verdict.as_ref().err().map_or_else(|| "every byte is right".to_owned(), |error| error.chain());
+        let verdict = verdict(session, &source, &mut manifest, args.deep);
+        let text = verdict.as_ref().map_or_else(crate::kernel::Error::chain, Clone::clone);
         table.row([manifest.id.clone(), text.clone()]);
         data.push(json!({ "id": manifest.id, "ok": verdict.is_ok(), "verdict": text }));
         if let Err(error) = verdict {
@@ -35,6 +39,19 @@ pub(super) fn run(session: &Session, project: &Project, args: &Args) -> Result<A
     let bad = findings.iter().any(Finding::is_error);
     let answer = Answer::new(&json!({ "backups": data }), View::Table(table)).found(findings);
     Ok(if bad { answer.of_kind(Kind::Mismatch) } else { answer })
+}
+
+/// `--deep` has nothing more to say of plain files: their bytes are all there is.
+fn verdict(session: &Session, source: &Source, manifest: &mut Manifest, deep: bool) -> Result<String> {
+    backup::verify(&source.store, manifest)?;
+    if !deep || source.engine() != Engine::Redis {
+        return Ok("every byte is right".to_owned());
+    }
+    let picked = restore::pick(source, Some(&manifest.id), source.store.folder())?;
+    let counts = restore::deep(source, &picked, &session.events)?;
+    manifest.booted = Some(clock::stamp(clock::now()));
+    manifest.write(&manifest.path(source.store.folder()))?;
+    Ok(format!("every byte is right; a scratch server holds {}", counts.text()))
 }
 
 fn chosen(project: &Project, what: &[String]) -> Result<Vec<(Source, Manifest)>> {

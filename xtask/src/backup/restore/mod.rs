@@ -1,0 +1,244 @@
+//! Restores: nothing is touched before the data has proven itself, the change is one step, and a journal says at any moment what is in force.
+//!
+//! Order, and why: check the archive (cheap refusals first) → stage in a fresh place → engine's checkers, scratch server, counts (a backup that doesn't load must
+//! not cost the old data) → safety backup → stop → exchange → start → prove → done; else the old data back. `SIGKILL` at any moment leaves old or new.
+
+mod content;
+mod ground;
+mod journal;
+mod pick;
+mod scratch;
+mod services;
+mod settle;
+mod stage;
+mod trial;
+
+pub use ground::InForce;
+pub use pick::{Picked, pick};
+pub use settle::{confirm, pending, resume, undo};
+pub use trial::{count_file, deep};
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{
+    closed,
+    copy::Frozen,
+    entry::Entry,
+    manifest::{Manifest, Totals},
+    read,
+    run::{self, Options},
+    source::{Source, What},
+    tree, unpack,
+    users::{self, Users},
+};
+use crate::{
+    config::{Engine, Project},
+    effects::{files, lock},
+    kernel::{Context as _, Error, Events, Finding, Kind, Result, human_bytes},
+};
+use journal::{Detail, Log, Step};
+use stage::Stage;
+
+/// What a restore would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The source.
+    pub name: String,
+    /// The backup.
+    pub from: String,
+    /// When its data was copied, where that is known.
+    pub made: Option<String>,
+    /// What it holds.
+    pub holds: String,
+    /// What it replaces.
+    pub replaces: String,
+    /// What is stopped meanwhile and started again.
+    pub stops: Vec<String>,
+    /// Good to know beforehand.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Restored {
+    /// The source.
+    pub name: String,
+    /// The backup.
+    pub from: String,
+    /// The backup of what was there before.
+    pub safety: Option<String>,
+    /// Where the old folder is kept until `--confirm`.
+    pub kept: Option<String>,
+    /// What was restored.
+    pub totals: Totals,
+    /// What was seen on the way.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// Resolves what would be done, after the cheap refusals.
+pub fn plan(source: &Source, picked: &Picked) -> Result<Plan> {
+    picked.belongs(source)?;
+    let users = Users::find(source)?;
+    let stops = users.iter().flat_map(|users| users.running()).map(|container| container.name().to_owned()).collect();
+    let manifest = picked.manifest.as_ref();
+    let replaces = match &source.what {
+        What::Volume { real, .. } => format!("the volume {real}"),
+        What::Folder(_) => match Stage::plan(source, &picked.label)?.ground() {
+            Some(ground) => format!("the folder {}", ground.live.display()),
+            None => String::new(),
+        },
+    };
+    Ok(Plan {
+        name: source.name().into(),
+        from: picked.label.clone(),
+        made: manifest.map(|manifest| manifest.created.clone()),
+        holds: manifest.map_or_else(|| files::size(&picked.archive).map(human_bytes).unwrap_or_default(), Manifest::holds),
+        replaces,
+        stops,
+        findings: notes(source, manifest),
+    })
+}
+
+/// What a person should know: secrets of desktop applications don't travel.
+fn notes(source: &Source, manifest: Option<&Manifest>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(manifest) = manifest {
+        if matches!(source.what, What::Folder(_)) && source.engine() == Engine::Files && manifest.source.who != lock::who() {
+            findings.push(
+                Finding::warning(
+                    "restore-other-user",
+                    format!(
+                        "this backup was made by {}: secrets that the application encrypted for that user (safeStorage) can't be read here",
+                        manifest.source.who
+                    ),
+                )
+                .hint("sign in again in the application"),
+            );
+        }
+        if let Some(suspicion) = &manifest.suspicion {
+            findings.push(Finding::warning("restore-suspicious", format!("this backup is not verified: {suspicion}")));
+        }
+    }
+    findings
+}
+
+/// Unpacks a backup into an empty folder, and changes nothing else.
+pub fn elsewhere(picked: &Picked, to: &Path) -> Result<Totals> {
+    let wanted = picked.check()?;
+    files::create_dir(to)?;
+    if !files::list(to)?.is_empty() {
+        return Err(Error::refused(format!("{} is not empty", to.display())).hint("name a folder that doesn't exist yet"));
+    }
+    let written = unpack::unpack(&mut read::open(&picked.archive)?, to)?;
+    same(&wanted, &written)?;
+    Ok(Totals::of(&written))
+}
+
+/// Restores.
+pub fn run(project: &Project, source: &Source, picked: &Picked, events: &Events) -> Result<Restored> {
+    let _lock = run::lock(project, source.name(), &format!("restore {}", source.name()))?;
+    if Log::load(&project.state(), source.name())?.is_some() {
+        return Err(Error::new(Kind::Partial, format!("a restore of {} was killed and is not settled", source.name()))
+            .hint(format!("go on with `xtask restore {} --resume`", source.name()))
+            .hint(format!("or back with `xtask restore {} --undo`", source.name())));
+    }
+    super::undo::recover(&project.state(), source, events)?;
+    picked.belongs(source)?;
+    events.step(format!("check {}", picked.label));
+    let wanted = picked.check()?;
+    closed::check(source.spec.closed.as_deref(), "a restore now")?;
+    trial::server_is_down(source)?;
+    let stage = Stage::plan(source, &picked.label)?;
+    let detail = Detail { step: Step::Staging, label: picked.label.clone(), stage, stopped: Vec::new(), probe: None, safety: None };
+    let mut log = Log::new(&project.state(), source, detail);
+    log.at(Step::Staging)?;
+    let mut findings = notes(source, picked.manifest.as_ref());
+    if let Err(error) = prepare(project, source, picked, &wanted, &mut log, &mut findings, events) {
+        // Nothing was touched yet: the staging place goes, the journal too.
+        log.detail.stage.clear()?;
+        log.close()?;
+        return Err(error);
+    }
+    let totals = Totals::of(&wanted);
+    let (safety, kept) = settle::switch(source, log, events)?;
+    Ok(Restored { name: source.name().into(), from: picked.label.clone(), safety, kept, totals, findings })
+}
+
+fn prepare(project: &Project, source: &Source, picked: &Picked, wanted: &[Entry], log: &mut Log, findings: &mut Vec<Finding>, events: &Events) -> Result<()> {
+    let users = Users::find(source)?;
+    events.step("stage it");
+    same(wanted, &log.detail.stage.fill(&picked.archive, source)?)?;
+    log.at(Step::Staging)?;
+    if source.engine() == Engine::Redis {
+        let engine = trial::engine(source, picked, users.as_ref(), wanted)?;
+        let counts = trial::prove(source, picked, users.as_ref(), &engine, wanted, log.detail.stage.folder(), &log.detail.stage, events)?;
+        events.note(format!("a scratch server loaded it: {}", counts.text()));
+        log.detail.probe =
+            picked.manifest.as_ref().and_then(|manifest| manifest.probe.clone()).or(Some(super::probe::Probe { before: counts.clone(), after: counts }));
+        if !log.detail.stage.untouched(wanted)? {
+            events.note("stage it afresh: the scratch server had touched it");
+            same(wanted, &log.detail.stage.fill(&picked.archive, source)?)?;
+        }
+    }
+    if let Some(folder) = log.detail.stage.folder() {
+        trial::validate(source, folder, wanted)?;
+    }
+    log.detail.safety = safety(project, source, users.as_ref(), findings, events)?;
+    log.at(Step::Staging)
+}
+
+/// A backup of what is there. Should it fail because what is there is broken, the files are copied as they are.
+fn safety(project: &Project, source: &Source, users: Option<&Users>, findings: &mut Vec<Finding>, events: &Events) -> Result<Option<String>> {
+    if let What::Folder(folder) = &source.what
+        && !folder.is_dir()
+    {
+        return Ok(None);
+    }
+    events.step("back up what is there");
+    let options = Options { safety: true, ..Options::default() };
+    let mut done = run::locked(project, source, options, events);
+    let dead = users.is_some_and(|users| users.running().is_empty()) || users.is_none();
+    if done.is_err() && source.engine() == Engine::Redis && !dead {
+        let mut plain = source.clone();
+        plain.spec.engine = Some(Engine::Files);
+        done = run::locked(project, &plain, options, events);
+    }
+    match done {
+        Ok(done) => Ok(Some(done.manifest.id)),
+        Err(error) if error.to_string().contains("the backup is empty") => {
+            findings.push(Finding::note("restore-was-empty", "there was nothing before that could be backed up"));
+            Ok(None)
+        }
+        Err(error) => Err(error.within("what is there could not be backed up, so it was left alone").hint("mend that first: nothing was changed")),
+    }
+}
+
+/// What was written must be what was checked: the archive may have been replaced in between.
+fn same(wanted: &[Entry], written: &[Entry]) -> Result<()> {
+    if wanted.len() == written.len() && wanted.iter().zip(written).all(|(a, b)| a == b) {
+        return Ok(());
+    }
+    let first = wanted.iter().zip(written).find(|(a, b)| a != b).map(|(a, _)| a.path.to_string());
+    Err(Error::mismatch("the archive changed after it was checked").caused_by(format!("first at `{}`", first.unwrap_or_else(|| "its end".into()))))
+}
+
+/// For whoever shows what a folder holds now.
+pub fn survey(folder: &Path) -> Result<Totals> {
+    let walk = tree::walk(folder, &|name, _| if Frozen::default().leaves_out(name) { tree::Take::No } else { tree::Take::Yes })
+        .context(|| "look at what is there".into())?;
+    Ok(Totals::of(&walk.metas.iter().map(|meta| meta.entry(None)).collect::<Vec<_>>()))
+}
+
+/// Stops what runs on a source's volume; gives the ids.
+fn stop_users(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
+    let running: Vec<String> = Users::find(source)?.iter().flat_map(|users| users.running()).map(|container| container.id.clone()).collect();
+    if log.detail.stopped.is_empty() {
+        log.detail.stopped = running.clone();
+    }
+    log.at(log.detail.step)?;
+    users::stop(&running, events)
+}

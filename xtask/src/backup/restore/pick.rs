@@ -1,0 +1,108 @@
+//! Which backup is restored, and whether it is one of this source. Reads manifests and the archive's first bytes.
+
+use std::path::{Path, PathBuf};
+
+use super::super::{
+    check,
+    entry::Entry,
+    manifest::{Manifest, Totals},
+    read,
+    source::Source,
+};
+use crate::kernel::{Error, Result};
+
+/// What is restored.
+#[derive(Clone, Debug)]
+pub struct Picked {
+    /// The archive.
+    pub archive: PathBuf,
+    /// Its manifest; none for a plain tarball.
+    pub manifest: Option<Manifest>,
+    /// For a person and for journals: an id, or a file's name.
+    pub label: String,
+}
+
+/// The newest verified backup, or what `--from` names: an id, an archive or a manifest.
+pub fn pick(source: &Source, from: Option<&str>, folder: &Path) -> Result<Picked> {
+    let Some(from) = from else {
+        let newest = source.store.newest()?.ok_or_else(|| none(source))?;
+        return Ok(of_store(source, newest));
+    };
+    if let Some(manifest) = source.store.find(from)? {
+        return Ok(of_store(source, manifest));
+    }
+    let path = folder.join(from);
+    if !path.is_file() {
+        return Err(Error::usage(format!("`{from}` is neither the id of a backup of `{}` nor a file", source.name())).hint("`xtask backup list` shows the ids"));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let id = [".tar.zst", ".tar.gz", ".tgz", ".tar", ".json"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    let beside = path.with_file_name(format!("{id}.json"));
+    if !beside.is_file() {
+        read::packing(&path)?;
+        return Ok(Picked { archive: path, manifest: None, label: name });
+    }
+    let manifest = Manifest::read(&beside)?;
+    let archive = if name.ends_with(".json") { path.with_file_name(&manifest.archive.file) } else { path };
+    Ok(Picked { label: manifest.id.clone(), archive, manifest: Some(manifest) })
+}
+
+fn of_store(source: &Source, manifest: Manifest) -> Picked {
+    Picked { archive: source.store.archive(&manifest), label: manifest.id.clone(), manifest: Some(manifest) }
+}
+
+fn none(source: &Source) -> Error {
+    Error::refused(format!("there is no verified backup of `{}`", source.name())).hint("`xtask backup list` shows what there is; name one with --from")
+}
+
+impl Picked {
+    /// Refuses what isn't of this source.
+    pub fn belongs(&self, source: &Source) -> Result<()> {
+        let Some(manifest) = &self.manifest else { return Ok(()) };
+        let wrong = |what: String| Err(Error::mismatch(format!("{} is a backup of another source: {what}", self.label)).hint("nothing was changed"));
+        if manifest.name != source.name() {
+            return wrong(format!("of `{}`, not of `{}`", manifest.name, source.name()));
+        }
+        let (theirs, ours) = (&manifest.source, source.origin());
+        if theirs.volume.is_some() != ours.volume.is_some() {
+            return wrong("one is a volume, the other a folder".into());
+        }
+        if theirs.volume != ours.volume {
+            return wrong(format!("of the volume `{}`, not of `{}`", shown(theirs.volume.as_deref()), shown(ours.volume.as_deref())));
+        }
+        if theirs.project != ours.project {
+            return wrong(format!("of the project `{}`, not of `{}`", theirs.project, ours.project));
+        }
+        Ok(())
+    }
+
+    /// Reads every byte, against the manifest where there is one. Gives what is in it.
+    pub fn check(&self) -> Result<Vec<Entry>> {
+        if let Some(manifest) = &self.manifest {
+            if !self.archive.is_file() {
+                return Err(
+                    Error::mismatch(format!("the archive {} is missing", manifest.archive.file)).hint("use another backup: `xtask backup list` shows them")
+                );
+            }
+            check::archive(&self.archive, &manifest.archive, &manifest.entries)?;
+            return Ok(manifest.entries.clone());
+        }
+        read::packing(&self.archive)?;
+        let mut entries = Vec::new();
+        read::entries(&mut read::open(&self.archive)?, &mut |entry| {
+            entries.push(entry);
+            Ok(())
+        })?;
+        check::not_empty(&entries)?;
+        Ok(entries)
+    }
+
+    /// Sums, as far as they are known before the archive is read.
+    pub fn totals(&self) -> Option<Totals> {
+        self.manifest.as_ref().map(|manifest| manifest.totals)
+    }
+}
+
+fn shown(name: Option<&str>) -> &str {
+    name.unwrap_or("none")
+}

@@ -1,0 +1,182 @@
+//! The switch itself, and what a killed one needs: going on, going back, clearing up. The journal is written before each step.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    super::{
+        run,
+        source::{Source, What},
+        users,
+    },
+    InForce,
+    journal::{Log, Step},
+    services,
+    stage::Stage,
+    stop_users,
+};
+use crate::{
+    config::Project,
+    effects::files,
+    kernel::{Error, Events, Kind, Result},
+};
+
+/// Stop, exchange, start, prove; else back. Gives the safety backup's id and where the old folder is kept.
+pub fn switch(source: &Source, mut log: Log, events: &Events) -> Result<(Option<String>, Option<String>)> {
+    log.at(Step::Stopping)?;
+    if let Err(error) = stop_users(source, &mut log, events) {
+        users::start(&log.detail.stopped, events)?;
+        log.detail.stage.clear()?;
+        log.close()?;
+        return Err(error.within("a service could not be stopped; the old data stays in force"));
+    }
+    log.detail.stage.mark()?;
+    log.at(Step::Exchanging)?;
+    events.step("put it in place");
+    if let Err(error) = exchange(&log) {
+        return Err(revert(source, log, error, events));
+    }
+    log.at(Step::Proving)?;
+    prove(source, log, events)
+}
+
+fn exchange(log: &Log) -> Result<()> {
+    match &log.detail.stage {
+        Stage::Folder { ground, .. } | Stage::Volume { ground, .. } => ground.exchange(),
+        Stage::Engine { volume, live } => Err(Error::refused(format!("{live} can't change places with {volume} here"))),
+    }
+}
+
+fn prove(source: &Source, mut log: Log, events: &Events) -> Result<(Option<String>, Option<String>)> {
+    events.step("start what ran, and look whether it is well");
+    let proven = users::start(&log.detail.stopped, events).and_then(|()| services::prove(source, &log.detail.stopped, log.detail.probe.as_ref(), events));
+    if let Err(error) = proven {
+        log.at(Step::Reverting)?;
+        return Err(revert(source, log, error, events));
+    }
+    log.at(Step::Clearing)?;
+    clear_up(log)
+}
+
+/// From here on there is no way back but another restore: the old data goes where it is kept.
+fn clear_up(log: Log) -> Result<(Option<String>, Option<String>)> {
+    let kept = keep_old(&log.detail.stage)?;
+    let safety = log.detail.safety.clone();
+    log.detail.stage.clear()?;
+    log.close()?;
+    Ok((safety, kept.map(|path| path.display().to_string())))
+}
+
+/// A replaced folder stays beside the new one; a replaced volume is in the safety backup.
+fn keep_old(stage: &Stage) -> Result<Option<PathBuf>> {
+    let Stage::Folder { ground, kept, .. } = stage else { return Ok(None) };
+    if files::exists(kept) {
+        return Ok(Some(kept.clone()));
+    }
+    if !files::exists(&ground.staged) {
+        return Ok(None);
+    }
+    files::rename(&ground.staged, kept)?;
+    Ok(Some(kept.clone()))
+}
+
+/// The old data back, the services on it, and an error that says both: why, and what is in force now.
+fn revert(source: &Source, mut log: Log, why: Error, events: &Events) -> Error {
+    events.step("put the old data back");
+    match back(source, &mut log, events) {
+        Ok(()) => match log.close() {
+            Ok(()) => why.within("the restored data was not well: the old data is back in force").of_kind(Kind::Reverted),
+            Err(error) => error,
+        },
+        Err(error) => error
+            .within("the restored data was not well, and the old data could not be put back yet")
+            .of_kind(Kind::Partial)
+            .hint(format!("what was wrong: {}", why.chain()))
+            .hint(format!("go on with `xtask restore {} --undo`", source.name())),
+    }
+}
+
+fn back(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
+    log.at(Step::Reverting)?;
+    stop_users(source, log, events)?;
+    if let Some(ground) = log.detail.stage.ground() {
+        ground.back()?;
+    }
+    users::start(&log.detail.stopped, events)?;
+    log.detail.stage.clear()
+}
+
+/// What is pending for a source: which data is in force, by looking.
+pub fn pending(state: &Path, name: &str) -> Result<Option<(String, InForce)>> {
+    let Some(log) = Log::load(state, name)? else { return Ok(None) };
+    let in_force = log.detail.look()?;
+    Ok(Some((log.detail.label, in_force)))
+}
+
+/// Goes on after a kill: clears up where nothing was exchanged yet, proves what was.
+pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Option<(String, InForce)>> {
+    let _lock = run::lock(project, source.name(), &format!("restore {}", source.name()))?;
+    let Some(mut log) = Log::load(&project.state(), source.name())? else { return Ok(None) };
+    super::super::undo::recover(&project.state(), source, events)?;
+    let label = log.detail.label.clone();
+    match (log.detail.look()?, log.detail.step) {
+        (_, Step::Clearing) => {
+            clear_up(log)?;
+            Ok(Some((label, InForce::New)))
+        }
+        (InForce::New, Step::Exchanging | Step::Proving) => {
+            log.at(Step::Proving)?;
+            prove(source, log, events)?;
+            Ok(Some((label, InForce::New)))
+        }
+        (InForce::New, _) => {
+            back(source, &mut log, events)?;
+            log.close()?;
+            Ok(Some((label, InForce::Old)))
+        }
+        (InForce::Old, Step::Exchanging) => {
+            events.step("put it in place");
+            // Somebody may have started them meanwhile.
+            stop_users(source, &mut log, events)?;
+            exchange(&log)?;
+            log.at(Step::Proving)?;
+            prove(source, log, events)?;
+            Ok(Some((label, InForce::New)))
+        }
+        (InForce::Old, _) => {
+            users::start(&log.detail.stopped, events)?;
+            log.detail.stage.clear()?;
+            log.close()?;
+            Ok(Some((label, InForce::Old)))
+        }
+    }
+}
+
+/// Goes back after a kill: the old data is in force afterwards.
+pub fn undo(project: &Project, source: &Source, events: &Events) -> Result<Option<String>> {
+    let _lock = run::lock(project, source.name(), &format!("undo the restore of {}", source.name()))?;
+    let Some(mut log) = Log::load(&project.state(), source.name())? else { return Ok(None) };
+    super::super::undo::recover(&project.state(), source, events)?;
+    if log.detail.step == Step::Clearing {
+        let (safety, _) = clear_up(log)?;
+        let error = Error::refused("that restore was complete: the new data is in force and proven");
+        return Err(safety.iter().fold(error, |error, id| error.hint(format!("to have the old data again: `xtask restore {} --from {id}`", source.name()))));
+    }
+    back(source, &mut log, events)?;
+    let label = log.detail.label.clone();
+    log.close()?;
+    Ok(Some(label))
+}
+
+/// Removes the old folders that restores kept beside the live one.
+pub fn confirm(source: &Source) -> Result<Vec<PathBuf>> {
+    let What::Folder(_) = &source.what else { return Ok(Vec::new()) };
+    let Some(live) = Stage::plan(source, "any")?.ground().map(|ground| ground.live.clone()) else { return Ok(Vec::new()) };
+    let beside = files::parent(&live);
+    let prefix = format!("{}.before-", live.file_name().unwrap_or_default().to_string_lossy());
+    let mut removed = Vec::new();
+    for name in files::list(beside)?.into_iter().filter(|name| name.starts_with(&prefix)) {
+        files::remove_dir(&beside.join(&name))?;
+        removed.push(beside.join(name));
+    }
+    Ok(removed)
+}

@@ -12,6 +12,7 @@ mod github_forge;
 mod github_kills;
 mod github_release;
 mod house;
+mod incident;
 mod release;
 mod support;
 mod versions;

@@ -76,7 +76,7 @@ pub struct Known {
 /// What would go into a bundle, without reading a log.
 pub fn plan(project: &Project) -> Result<(Vec<String>, Vec<LeftOut>)> {
     let (sources, _) = sources::logs(project)?;
-    let (items, left_out) = item::choose(&sources, room(project), &mut Redactor::new(&[]));
+    let (items, left_out) = item::choose(&sources, room(project), &mut Redactor::new(&secrets::known(project, None).0));
     let services = project.config.services.as_ref().map(|_| "logs/services/*".to_owned());
     Ok((items.into_iter().map(|item| item.name).chain(services).chain(["state/*".to_owned()]).collect(), left_out))
 }

@@ -8,17 +8,22 @@ use super::{
     shapes::{SHAPES, Shape},
     span::{Identity, Span, Stage, identity},
     special::Special,
-    tokens, values,
+    tokens,
+    tolerant::Tolerant,
+    values,
     view::{AHEAD, View},
 };
 
-/// How far into a known value its gram may lie.
-const REACH: usize = 24;
+/// How far into the text of a known value its gram may lie.
+const REACH: usize = 320;
+/// How far into a form its gram may lie.
+const OFFSET: usize = 24;
 /// Longest key name that is read.
 const NAME: usize = 96;
 
 enum Pattern {
     Known(Known),
+    Tolerant(Tolerant, Identity, u32),
     Shape(&'static Shape, u32),
     Special(Special, u32),
     /// A part of a key's name.
@@ -78,6 +83,9 @@ impl Matcher {
                 if let Some(start) = at.checked_sub(known.offset).filter(|start| (from..limit).contains(start)) {
                     spans.extend(known.find(View::around(buffer, start), start));
                 }
+            } else if let Pattern::Tolerant(tolerant, identity, label) = pattern {
+                let found = tolerant.find(View::around(buffer, at), at).filter(|(start, _)| (from..limit).contains(start));
+                spans.extend(found.map(|(start, end)| Span { identity: Some(*identity), ..Span::new(Stage::Known, *label, start, end) }));
             } else if at < limit {
                 self.judge(pattern, buffer, at, spans, keys_done);
             }
@@ -86,7 +94,7 @@ impl Matcher {
 
     fn judge(&self, pattern: &Pattern, buffer: &[u8], at: usize, spans: &mut Vec<Span>, keys_done: &mut usize) {
         match pattern {
-            Pattern::Known(_) => {}
+            Pattern::Known(_) | Pattern::Tolerant(..) => {}
             Pattern::Shape(shape, label) => spans.extend(shape.find(View::around(buffer, at), at, *label)),
             Pattern::Special(special, label) => special.find(View::around(buffer, at), at, *label, spans),
             Pattern::Name(anchor) if at >= *keys_done => {
@@ -184,6 +192,10 @@ impl Builder {
     fn secret(&mut self, secret: &Secret) {
         let label = self.label(&kebab(&secret.name));
         let identity = identity(secret.value.trim_ascii());
+        let usable = secret.value.trim_ascii();
+        if let Some((tolerant, gram)) = Tolerant::new(usable).filter(|_| usable.len() >= known::SHORT) {
+            self.pattern(&gram, 0, Pattern::Tolerant(tolerant, identity, label));
+        }
         for form in known::forms(&secret.value) {
             let offset = rarest_gram(&form.bytes);
             let bytes = form.bytes.clone();
@@ -200,7 +212,7 @@ fn rarest_gram(bytes: &[u8]) -> usize {
         gram if gram.iter().all(u8::is_ascii_alphabetic) => 1,
         _ => 0,
     };
-    bytes.windows(3).take(REACH).enumerate().min_by_key(|(_, gram)| commonness(gram)).map_or(0, |(offset, _)| offset)
+    bytes.windows(3).take(OFFSET).enumerate().min_by_key(|(_, gram)| commonness(gram)).map_or(0, |(offset, _)| offset)
 }
 
 /// `LINEAR_API_KEY` as a label: `linear-api-key`.

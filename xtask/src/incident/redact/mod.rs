@@ -15,6 +15,7 @@ mod span;
 mod special;
 mod stream;
 mod tokens;
+mod tolerant;
 mod values;
 mod view;
 

@@ -1,0 +1,105 @@
+//! `xtask redact`: every encoding of every canary, at every place of a block, judged by Python's own encoders.
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use super::{CANARIES, project};
+use crate::support::Scratch;
+
+/// Writes a canary in many encodings, one a line. The encoders are Python's: what this program thinks of an encoding doesn't count here.
+const ENCODERS: &str = r#"
+import base64, binascii, html, json, shlex, sys, urllib.parse, quopri, codecs
+value = sys.argv[1]; b = value.encode()
+out = [value, repr(value), shlex.quote(value), json.dumps(value), json.dumps({"k": value}), json.dumps(json.dumps({"k": value})), json.dumps(json.dumps(json.dumps(value)))]
+out += [json.dumps(value).replace("/", "\\/"), json.dumps(value).replace("&", "\\u0026").replace("+", "\\u002b")]
+out += [html.escape(value), html.escape(value, quote=True).replace("&#x27;", "&#39;")]
+out += [urllib.parse.quote(value), urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value), urllib.parse.quote(urllib.parse.quote(value, safe=""), safe="")]
+out += ["".join("%%%02x" % c for c in b), urllib.parse.quote(value, safe="").lower() if value.islower() else ""]
+for shift in ("", "a", "ab"):
+    for end in ("", "z", "yz"):
+        text = (shift + value + end).encode()
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            e = encode(text).decode(); out += [e, e.rstrip("="), urllib.parse.quote(e, safe=""), json.dumps(e)]
+out += [base64.b64encode(base64.b64encode(b)).decode(), base64.b64encode(("Bearer " + value).encode()).decode(), base64.b64encode(("ann:" + value).encode()).decode()]
+out += [base64.b64encode(value.encode("utf-16-le")).decode(), b.hex(), b.hex().upper(), b.hex(" "), b.hex(":"), base64.b32encode(b).decode()]
+sys.stdout.write("\n".join("line %d: %s" % (n, line) for n, line in enumerate(out)) + "\n")
+"#;
+
+/// What must not be left: any stretch of the canary, or of its usual encodings, that is long enough to tell it.
+fn stretches(value: &str) -> Vec<String> {
+    let python = "import sys,base64,json\nv=sys.argv[1].encode()\nprint(json.dumps([base64.b64encode(b'a'*s+v).decode()[(4,4,4)[s]:-4][:12] for s in range(3)]+[v.hex()[4:20],v.decode()[2:12]]))";
+    let output = Command::new("python3").args(["-c", python, value]).output().expect("python3 runs");
+    serde_json::from_slice(&output.stdout).expect("a list")
+}
+
+fn filter(scratch: &Scratch, input: Vec<u8>) -> (String, String) {
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    command.env("SHELL_SECRET", CANARIES[3].1).arg("redact").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("start xtask");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    let writer = std::thread::spawn(move || pipe.write_all(&input));
+    let output = child.wait_with_output().expect("xtask ends");
+    writer.join().expect("the writer ends").expect("all was read");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn encoded(value: &str) -> Vec<u8> {
+    let output = Command::new("python3").args(["-c", ENCODERS, value]).output().expect("python3 runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn every_encoding_of_every_canary_is_hidden() {
+    let scratch = project();
+    for (name, value) in CANARIES {
+        let input = encoded(value);
+        let lines = input.iter().filter(|byte| **byte == b'\n').count();
+        let (out, _) = filter(&scratch, input);
+        assert_eq!(out.lines().count(), lines, "line structure");
+        let label = name.to_lowercase().replace('_', "-");
+        for (number, line) in out.lines().enumerate() {
+            let empty = line.trim_end().ends_with(':');
+            assert!(empty || line.contains(&format!("[redacted:{label}:")) || line.contains("[redacted:"), "{name}, line {number} went through: {line}");
+            for stretch in stretches(value) {
+                assert!(!line.contains(&stretch), "{name}: {stretch:?} is left in {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_canary_across_the_border_of_blocks_is_hidden() {
+    let scratch = project();
+    let value = CANARIES[2].1;
+    // Blocks are 1 MiB, with up to 32.5 KiB beside them: canaries stand across every place where one could end.
+    let mut input = Vec::new();
+    while input.len() < 3 << 20 {
+        input.extend_from_slice(value.as_bytes());
+        input.extend_from_slice(&b"...................."[..input.len() % 17 + 2]);
+    }
+    let (out, _) = filter(&scratch, input);
+    assert!(!out.contains(&value[2..10]) && out.contains("[redacted:cmd-token:1]"));
+    assert!(out.split("[redacted:cmd-token:1]").all(|between| between.bytes().all(|byte| byte == b'.')), "nothing but what stood between them is left");
+}
+
+#[test]
+fn bytes_that_are_no_text_pass_through() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("bytes");
+    let bytes: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8).collect();
+    std::fs::write(&path, &bytes).unwrap();
+    let out = scratch.path().join("out");
+    let run = scratch.xtask(&["redact", path.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]).exits(0).json();
+    assert_eq!(run["data"]["redacted"], serde_json::json!({}));
+    assert_eq!(std::fs::read(&out).unwrap(), bytes);
+}
+
+#[test]
+fn standard_output_holds_one_thing() {
+    let run = Scratch::new().xtask(&["redact", "--json"]).exits(2);
+    assert_eq!(run.json()["outcome"], "error");
+}

@@ -57,6 +57,7 @@ fn intent(tag: &str, names: &[&str]) -> Intent {
         commit: COMMIT.into(),
         tag_object: Some(COMMIT.into()),
         prerelease: false,
+        changes_workflows: false,
         names: names.iter().map(|name| (*name).to_owned()).collect(),
     }
 }
@@ -327,6 +328,83 @@ fn what_github_would_refuse_is_found_before_anything_is_sent() {
     let error = stranger.open_draft(&draft("v1.0.0"), &stranger.survey().unwrap()).unwrap_err();
     assert_eq!((error.kind(), error.kind().exit_code()), (Kind::Denied, 4));
     assert!(double.seen().iter().all(|seen| seen.method == "GET"));
+}
+
+#[test]
+fn a_classic_token_needs_the_scope_whatever_its_owner_may() {
+    let double = ready();
+    let forge = forge(&double);
+    let workflows = Intent { changes_workflows: true, ..intent("v1.0.0", &[]) };
+    for (scopes, found) in
+        [("gist, read:org", &["missing-push-permission", "missing-workflow-scope"][..]), ("repo", &["missing-workflow-scope"]), ("repo, workflow", &[])]
+    {
+        double.state().scopes = Some(scopes.into());
+        assert_eq!(codes(&forge, &workflows), found, "{scopes}");
+    }
+}
+
+#[test]
+fn states_that_nobody_knows_yet_don_t_count_without_a_digest() {
+    let double = ready();
+    let forge = forge(&double);
+    let scratch = tempfile::tempdir().unwrap();
+    let uploads = files(scratch.path(), "v1.0.0");
+    let open = forge.open_draft(&draft("v1.0.0"), &forge.survey().unwrap()).unwrap();
+    forge.upload(&open, &uploads, &Events::none()).unwrap();
+    for (state, digest) in [("open", true), ("quarantined", false), ("starter", false), ("archived-in-space", true)] {
+        {
+            let mut all = double.state();
+            let asset = &mut all.releases[0].assets[0];
+            asset.state = state.into();
+            asset.digest = asset.digest.take().filter(|_| digest);
+        }
+        let open = forge.open_draft(&draft("v1.0.0"), &forge.survey().unwrap()).unwrap();
+        double.forget();
+        forge.upload(&open, &uploads, &Events::none()).unwrap();
+        let sent = double.seen().iter().filter(|seen| seen.role == Role::Uploads).count();
+        assert_eq!(sent, usize::from(state != "archived-in-space"), "{state}");
+    }
+}
+
+#[test]
+fn a_repository_that_moved_is_named() {
+    let double = ready();
+    let survey = {
+        double.fault(Fault::on(
+            "GET",
+            "/repos/acme/rocket",
+            Act::Answer(crate::github::Response::json(200, &serde_json::json!({"full_name": "acme/missile"}))),
+        ));
+        forge(&double).survey().unwrap()
+    };
+    assert!(survey.findings.iter().any(|finding| finding.code == "repository-renamed" && finding.message.contains("acme/missile")));
+    double.fault(Fault::on("POST", "/releases", Act::Answer(crate::github::Response::new(307).header("location", "http://elsewhere.invalid/"))));
+    let error = forge(&double).open_draft(&draft("v1.0.0"), &survey).unwrap_err();
+    assert!(error.hints().iter().any(|hint| hint.contains("moved")), "{error:?}");
+}
+
+#[test]
+fn a_draft_that_is_not_known_everywhere_yet_is_waited_for() {
+    let double = ready();
+    double.fault(Fault::on("POST", "/assets", Act::Answer(routes::message(404, "Not Found"))).times(2));
+    release(&forge(&double), "v1.0.0").unwrap();
+    is_whole(&double, "v1.0.0");
+}
+
+#[test]
+fn a_page_instead_of_a_file_is_never_taken_for_it() {
+    let double = ready();
+    let forge = forge(&double);
+    let scratch = tempfile::tempdir().unwrap();
+    let public = publish(&forge, "v1.0.0", &files(scratch.path(), "v1.0.0"), true);
+    let page = || Act::Answer(crate::github::Response::new(200).with_body("<html>".repeat(1000)));
+    double.fault(Fault::on("GET", "/rocket.tar.gz", page()));
+    let fetched = forge.fetch(&public, &public.assets, &scratch.path().join("down"), &Events::none()).unwrap();
+    assert!(fetched.iter().all(|file| public.assets.iter().any(|asset| asset.name == file.name && asset.digest == Some(file.digest))));
+    double.fault(Fault::on("GET", "/rocket.tar.gz", page()).times(50));
+    let fetched = forge.fetch(&public, &public.assets, &scratch.path().join("again"), &Events::none()).unwrap();
+    let odd = fetched.iter().filter(|file| public.assets.iter().all(|asset| asset.digest != Some(file.digest)));
+    assert_eq!(odd.map(|file| file.name.as_str()).collect::<Vec<_>>(), ["rocket.tar.gz"]);
 }
 
 #[test]

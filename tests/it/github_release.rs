@@ -248,6 +248,22 @@ fn burnt_tags_and_workflow_rights_are_refused_with_the_way_out() {
 }
 
 #[test]
+fn a_tag_that_prune_burnt_is_known_before_anything_is_built() {
+    let rocket = Rocket::new(0);
+    rocket.double.state().immutable = true;
+    rocket.release("v1.0.0");
+    rocket.version("1.1.0");
+    rocket.release("v1.1.0");
+    rocket.run(&["prune", "--keep", "1", "--yes"]).exits(0);
+    assert!(rocket.double.state().burnt.contains("v1.0.0"), "prune left it: {:?}", rocket.double.state().picture());
+    rocket.scratch.git(&["checkout", "--quiet", "v1.0.0"]);
+    rocket.double.forget();
+    let run = rocket.run(&["release", "--tag", "v1.0.0", "--json"]).exits(3);
+    assert!(run.stdout.contains("burnt-tag"), "{}", run.stdout);
+    assert!(rocket.writes().is_empty());
+}
+
+#[test]
 fn an_empty_file_is_refused_before_anything_is_sent() {
     let rocket = Rocket::new(0);
     rocket.scratch.write("raw/empty.txt", "");

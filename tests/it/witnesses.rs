@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::{
     github::{Double, TOKEN},
+    github_release::Rocket,
     support::{Run, Scratch},
 };
 
@@ -51,6 +52,27 @@ fn gh_creates_uploads_lists_and_downloads() {
     assert!(gh(&["release", "view", "v1.0.0", "--repo", "acme/rocket"]).contains("rocket.zip"));
     gh(&["release", "download", "v1.0.0", "--repo", "acme/rocket", "--dir", "down"]);
     assert_eq!(scratch.read("down/rocket.zip"), "bytes of a rocket");
+}
+
+#[cfg(unix)]
+#[test]
+fn gh_reads_what_was_published() {
+    let rocket = Rocket::new(2);
+    let scratch = &rocket.scratch;
+    if !installed(scratch.command("gh").arg("--version"), "gh") {
+        return;
+    }
+    rocket.release("v1.0.0");
+    let (socket, config) = (scratch.path().join("socket"), scratch.path().join("gh"));
+    rocket.double.listen_on(&socket);
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("config.yml"), format!("http_unix_socket: {}\nprompt: disabled\n", socket.display())).unwrap();
+    let gh = |args: &[&str]| Run::of(scratch.command("gh").env("GH_CONFIG_DIR", &config).env("GH_TOKEN", TOKEN).args(args)).exits(0).stdout;
+    gh(&["release", "download", "v1.0.0", "--repo", "acme/rocket", "--dir", "down"]);
+    let sums = Run::of(scratch.command("sh").args(["-c", "cd down && sha256sum -c SHA256SUMS"])).exits(0);
+    assert!(sums.stdout.lines().count() >= 5, "{}", sums.stdout);
+    assert!(gh(&["release", "view", "v1.0.0", "--repo", "acme/rocket"]).contains("everything about 1.0.0"));
+    rocket.run(&["verify", "down"]).exits(0);
 }
 
 #[test]

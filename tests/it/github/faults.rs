@@ -60,7 +60,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Strikes the first request with that method (`*`: any) whose target holds that text.
+    /// Strikes the first request with that method (`*`: any) whose target holds that text (`…$`: ends with it).
     pub fn on(method: &'static str, path: &'static str, act: Act) -> Self {
         Self { method, path, skip: 0, times: 1, act }
     }
@@ -79,7 +79,11 @@ impl Fault {
 
     /// Whether it strikes now; counts.
     fn strikes(&mut self, request: &Request) -> bool {
-        let fits = (self.method == "*" || self.method == request.method) && request.target.contains(self.path);
+        let place = match self.path.strip_suffix('$') {
+            Some(end) => request.target.ends_with(end),
+            None => request.target.contains(self.path),
+        };
+        let fits = (self.method == "*" || self.method == request.method) && place;
         if !fits || self.times == 0 {
             return false;
         }

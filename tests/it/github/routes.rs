@@ -114,7 +114,11 @@ fn repository(state: &State, ours: bool) -> Response {
         let push = state.can_push && !state.installation;
         map.insert("permissions".into(), json!({"admin": false, "maintain": false, "push": push, "triage": push, "pull": true}));
     }
-    Response::json(200, &json)
+    let response = Response::json(200, &json);
+    match &state.scopes {
+        Some(scopes) => response.header("x-oauth-scopes", scopes),
+        None => response,
+    }
 }
 
 fn reference(state: &State, full: &str, kind: &str, sha: &str) -> Response {

@@ -78,6 +78,8 @@ pub struct State {
     /// The token may not touch workflows, and the commit does.
     pub workflow_trap: bool,
     pub hide_digests: bool,
+    /// What a classic token says that it may do.
+    pub scopes: Option<String>,
     /// The API streams an asset itself instead of redirecting.
     pub inline: bool,
     next_id: u64,
@@ -101,6 +103,7 @@ impl State {
             installation: false,
             workflow_trap: false,
             hide_digests: false,
+            scopes: None,
             inline: false,
             next_id: 1000,
             clock: 1_767_225_600,

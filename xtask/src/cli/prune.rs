@@ -78,7 +78,7 @@ fn execute(session: &Session, project: &Project, forge: &dyn Forge, releases: &[
         if let Some(release) = releases.iter().find(|release| release.id == verdict.id) {
             forge.remove(release)?;
             session.events.note(format!("removed {}: {}", verdict.tag, verdict.reasons.join("; ")));
-            session.ledger(project).record("prune", &verdict.tag, "ok", None, json!({ "reasons": verdict.reasons }))?;
+            session.ledger(project).record("prune", &verdict.tag, "ok", None, json!({ "reasons": verdict.reasons, "immutable": release.immutable }))?;
             removed.push(verdict.tag.clone());
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     effects::{clock, files, lock},
     forge::{Draft, Forge, Survey},
     kernel::{Error, Finding, Kind, Result},
+    ledger::{Entry, Ledger},
     release::{
         build::{self, Place},
         notes,
@@ -70,11 +71,23 @@ pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) 
     let released = preflight::released(&project.config, &survey);
     let mut findings = preflight::repository(&project.config, &ground, &project.git()?, &released, args.allow_dirty)?;
     findings.extend(preflight::versions(&project.config, &ground));
+    findings.extend(burnt(project, &ground)?);
     let universal = [plan.sbom.clone(), plan::MANIFEST.into(), plan::SUMS.into()];
     let names = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).chain(universal).collect();
     findings.extend(preflight::forge(forge, &ground, names, &survey)?);
     let notes = text(project, &ground, args)?;
     Ok(Prepared { ground, plan, survey, notes, findings })
+}
+
+/// A tag whose immutable release was removed from here is burnt: GitHub tells that only when it is too late, the ledger knows.
+fn burnt(project: &Project, ground: &Ground) -> Result<Option<Finding>> {
+    let tag = &ground.subject.tag.name;
+    let entries = Ledger::new(&project.state()).entries()?;
+    let removed = |entry: &&Entry| entry.command == "prune" && entry.subject == *tag && entry.data.get("immutable").is_some_and(|flag| flag == true);
+    Ok(entries.iter().find(removed).map(|entry| {
+        Finding::error("burnt-tag", format!("the immutable release of {tag} was removed at {}: its tag can't be used again", entry.at))
+            .hint("release the next version")
+    }))
 }
 
 /// The release's text: from a file that was named, else by the rule.

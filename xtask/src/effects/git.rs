@@ -124,6 +124,11 @@ impl Git {
         Ok(text.split('\0').filter_map(|line| line.get(3..)).map(str::to_owned).collect())
     }
 
+    /// Whether a commit changes anything below a folder.
+    pub fn changes(&self, commit: &str, folder: &str) -> Result<bool> {
+        Ok(!self.read(&["diff-tree", "--root", "--no-commit-id", "--name-only", "-r", commit, "--", folder])?.is_empty())
+    }
+
     /// Every file of a commit, in git's order (by bytes).
     pub fn tree(&self, commit: &str) -> Result<Vec<TreeEntry>> {
         let captured = self.capture(&["ls-tree", "-r", "-z", "--full-tree", commit])?;

@@ -92,6 +92,8 @@ pub struct Intent {
     pub tag_object: Option<String>,
     /// Published as a prerelease: never offered as latest.
     pub prerelease: bool,
+    /// Whether the commit changes `.github/workflows/`, which GitHub wants an own permission for.
+    pub changes_workflows: bool,
     /// The names that will be uploaded, where they are known beforehand.
     pub names: Vec<String>,
 }

@@ -18,6 +18,8 @@ pub struct Facts {
     pub shallow: bool,
     /// All tags.
     pub tags: Vec<TagRef>,
+    /// Whether HEAD changes workflows of GitHub Actions.
+    pub changes_workflows: bool,
     /// What differs from HEAD or is untracked, ignored files aside.
     pub dirty: Vec<String>,
 }
@@ -28,7 +30,15 @@ impl Facts {
         let head = git.commit("HEAD")?.ok_or_else(|| {
             Error::new(Kind::Usage, "this repository has no commit yet: there is nothing to release").hint("commit your work first: git add -A && git commit")
         })?;
-        Ok(Self { commits: git.count(&head)?, time: git.commit_time(&head)?, shallow: git.is_shallow()?, tags: git.tags()?, dirty: git.dirty()?, head })
+        Ok(Self {
+            commits: git.count(&head)?,
+            time: git.commit_time(&head)?,
+            shallow: git.is_shallow()?,
+            tags: git.tags()?,
+            dirty: git.dirty()?,
+            changes_workflows: git.changes(&head, ".github/workflows")?,
+            head,
+        })
     }
 
     /// The tag of that name.

@@ -108,7 +108,8 @@ fn tag_in_place(facts: &Facts, subject: &Subject) -> Option<Finding> {
 pub fn intent(ground: &Ground, names: Vec<String>) -> Intent {
     let subject = &ground.subject;
     let tag_object = if subject.snapshot { None } else { ground.facts.tag(&subject.tag.name).map(|tag| tag.object.clone()) };
-    Intent { tag: subject.tag.clone(), commit: subject.commit.clone(), tag_object, prerelease: subject.is_prerelease(), names }
+    let changes_workflows = ground.facts.changes_workflows;
+    Intent { changes_workflows, tag: subject.tag.clone(), commit: subject.commit.clone(), tag_object, prerelease: subject.is_prerelease(), names }
 }
 
 /// Findings of the forge: rights, obstacles, burnt tags.

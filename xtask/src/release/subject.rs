@@ -105,7 +105,7 @@ mod tests {
     fn facts(tags: &[(&str, &str)]) -> Facts {
         let tags =
             tags.iter().map(|(name, commit)| TagRef { name: (*name).into(), commit: (*commit).into(), object: (*commit).into(), annotated: false }).collect();
-        Facts { head: "abcdef1234".into(), commits: 12, time: 1000, shallow: false, tags, dirty: Vec::new() }
+        Facts { head: "abcdef1234".into(), commits: 12, time: 1000, shallow: false, tags, changes_workflows: false, dirty: Vec::new() }
     }
 
     fn template() -> TagTemplate {

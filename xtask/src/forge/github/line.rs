@@ -134,6 +134,7 @@ impl Line {
             Err(error) => return Fate::Unsure(octocrab_cause(&error)),
         };
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        tracing::debug!(url, status, "GET");
         match self.octocrab.body_to_string(answer).await {
             Ok(body) => Reply { status, headers, body }.fate(clock::now()),
             Err(error) => Fate::Unsure(octocrab_cause(&error)),

@@ -76,6 +76,8 @@ struct Hub {
 struct Memory {
     /// Whether the repository is private, once it was looked at.
     private: Option<bool>,
+    /// The token says that it may not touch workflows.
+    lacks_workflow: bool,
     /// By release: the branch or commit that it was made from.
     targets: BTreeMap<String, String>,
     /// By release: where its assets are sent.

@@ -24,6 +24,10 @@ impl Hub {
             let message = problem::several_message(&intent.tag.name, &drafts);
             findings.push(Finding::error("several-drafts", message).hint("delete all but one of them on the web page"));
         }
+        if intent.changes_workflows && self.memory().lacks_workflow {
+            let message = format!("{} changes files in .github/workflows/, and the token has no scope `workflow`: GitHub may refuse the release", intent.tag);
+            findings.push(Finding::warning("missing-workflow-scope", message).hint("use a token with the scope `workflow`"));
+        }
         findings.extend(names::judge(&intent.names));
         if intent.names.len() > MOST_ASSETS {
             let message = format!("{} assets are more than the {MOST_ASSETS} that a release on GitHub may hold", intent.names.len());

@@ -24,7 +24,7 @@ impl Hub {
         let repository = self.line.address.of("");
         let (repository, releases) = futures_util::join!(self.line.read(&repository, Who::Us), self.list());
         let findings = match repository? {
-            reply if reply.is_good() => self.judge_repository(&reply.json().unwrap_or_default()).await?,
+            reply if reply.is_good() => self.judge_repository(&reply).await?,
             // Some servers hide the repository's own page from a token that may see its releases.
             reply if reply.status == 404 && releases.is_ok() => Vec::new(),
             reply => return Err(reply.error(&format!("look at {}", self.line.address.repository()))),
@@ -51,7 +51,8 @@ impl Hub {
     }
 
     /// What the repository's own page says about publishing there.
-    async fn judge_repository(&self, repository: &Value) -> Result<Vec<Finding>> {
+    async fn judge_repository(&self, reply: &Reply) -> Result<Vec<Finding>> {
+        let repository = reply.json().unwrap_or_default();
         let flag = |pointer: &str| repository.pointer(pointer).and_then(Value::as_bool);
         let ours = self.line.address.repository();
         let mut findings = Vec::new();
@@ -61,7 +62,12 @@ impl Hub {
                 Finding::error("repository-archived", format!("{ours} is archived: nothing can be published there")).hint("unarchive it in its settings"),
             );
         }
-        if flag("/permissions/push") == Some(false) && !self.is_installation().await? {
+        // `permissions` tells the person's rights; a classic token may have less, and says so in a header.
+        let scopes: Option<Vec<String>> = reply.header("x-oauth-scopes").map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
+        let may = |scope: &str| scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|own| own == scope));
+        self.memory().lacks_workflow = !may("workflow");
+        let in_scope = may("repo") || (may("public_repo") && flag("/private") != Some(true));
+        if !in_scope || (flag("/permissions/push") == Some(false) && !self.is_installation().await?) {
             let message = format!("the token may not write to {ours}");
             findings.push(Finding::error("missing-push-permission", message).hint("give it `contents: write` (classic tokens: the scope `repo`)"));
         }
@@ -176,7 +182,7 @@ impl Hub {
                 }
                 if let Ok(raw) = convert::release(reply.json().unwrap_or_default()) {
                     self.remember(&raw);
-                    return Ok(raw.release);
+                    return self.as_asked(raw.release, draft).await;
                 }
             }
             let look = !matches!(fate, Fate::Limited { .. });
@@ -186,6 +192,15 @@ impl Hub {
                 return Ok(made);
             }
         }
+    }
+
+    /// A draft of another tag than was asked for is not ours to fill.
+    async fn as_asked(&self, made: Release, asked: &Draft) -> Result<Release> {
+        if made.tag == asked.tag {
+            return Ok(made);
+        }
+        self.remove(&made).await?;
+        Err(Error::mismatch(format!("the server made a draft of {} when {} was asked for; it was removed", made.tag, asked.tag)))
     }
 
     async fn draft_now(&self, tag: &str) -> Result<Option<Release>> {

@@ -118,6 +118,7 @@ impl Reply {
             401 => error(Kind::Denied).hint("the token is wrong or has expired: set GH_TOKEN to a valid one"),
             403 => error(Kind::Denied).hint("the token needs `contents: write` on this repository (classic tokens: the scope `repo`)"),
             404 => error(Kind::Denied).hint("check `project.repository`; for a private repository set GH_TOKEN to a token that may see it"),
+            301 | 302 | 307 | 308 => error(Kind::Refused).hint("the repository has moved: change `project.repository` or the origin remote"),
             409 | 410 | 422 | 451 => error(Kind::Refused),
             _ => error(Kind::Unexpected),
         }

@@ -143,6 +143,11 @@ impl Hub {
             let there = match fate {
                 Fate::Answered(reply) if reply.is_good() => convert::asset(reply.json().unwrap_or_default()).ok(),
                 Fate::Answered(reply) if reply.status == 422 && reply.has_code("already_exists") => self.find(batch, upload).await?,
+                // A draft that was made a moment ago isn't known everywhere yet.
+                Fate::Answered(reply) if reply.status == 404 && self.by_id(&batch.draft.id).await?.is_some() => {
+                    patience.after_failure("the server doesn't know the draft yet").await.map_err(|error| error.within(doing()))?;
+                    continue;
+                }
                 Fate::Answered(reply) => return Err(refusal(&reply, &doing())),
                 limited @ Fate::Limited { .. } => {
                     patience.endure(&self.line, limited).await.map_err(|error| error.within(doing()))?;

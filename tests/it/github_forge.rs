@@ -372,7 +372,7 @@ fn a_repository_that_moved_is_named() {
     let survey = {
         double.fault(Fault::on(
             "GET",
-            "/repos/acme/rocket",
+            "/repos/acme/rocket$",
             Act::Answer(crate::github::Response::json(200, &serde_json::json!({"full_name": "acme/missile"}))),
         ));
         forge(&double).survey().unwrap()

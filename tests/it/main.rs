@@ -1,6 +1,7 @@
 //! One test program: hermetic runs of the real binary, against real repositories and real servers on loopback.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test program: these end the test that meets them")]
+#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test program starts programs, writes fixtures and says loudly what it skips")]
 
 mod archive;
 mod backup;

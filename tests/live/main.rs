@@ -2,6 +2,9 @@
 //!
 //! Without an engine every test says loudly that it was skipped; with `XTASK_CI_STRICT=1` that is a failure.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test program: these end the test that meets them")]
+#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test program starts programs, writes fixtures and says loudly what it skips")]
+
 mod kit;
 mod services;
 mod stack;

@@ -151,10 +151,12 @@ pub(crate) enum Group {
     Logs,
     /// Credentials, rights, burnt tags
     Forge,
+    /// Image pins, port exposure, healthchecks, volumes
+    Services,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 8] = [Self::Config, Self::Versions, Self::Tag, Self::Build, Self::Env, Self::Tools, Self::Logs, Self::Forge];
+    pub(crate) const ALL: [Self; 9] = [Self::Config, Self::Versions, Self::Tag, Self::Build, Self::Env, Self::Tools, Self::Services, Self::Logs, Self::Forge];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -165,6 +167,7 @@ impl Group {
             Self::Env => "env",
             Self::Tools => "tools",
             Self::Logs => "logs",
+            Self::Services => "services",
             Self::Forge => "forge",
         }
     }

@@ -14,15 +14,11 @@ use crate::{
     kernel::{Error, Finding, Kind, Result, Severity},
     release::{facts::Facts, preflight, subject::Choice},
     report::{Answer, Table, View},
+    services,
 };
 
 pub(super) fn run(session: &Session, args: &CheckArgs) -> Result<Answer> {
-    let project = match session.project() {
-        Ok(project) => project,
-        // A configuration with problems is a finding like others, but nothing else can be looked at.
-        Err(error) if error.kind() == Kind::Usage && !error.found().is_empty() => return Err(error),
-        Err(error) => return Err(error),
-    };
+    let project = session.project()?;
     let groups: Vec<Group> = if args.only.is_empty() { Group::ALL.to_vec() } else { args.only.clone() };
     let mut findings = Vec::new();
     let mut table = Table::new(["group", "result"]);
@@ -47,6 +43,7 @@ pub(super) fn look(session: &Session, project: &Project, group: Group, args: &Ch
         Group::Tools => Ok(incident::tools::check(project)),
         Group::Logs => incident::logs::check(project),
         Group::Forge => forge(session, project, args),
+        Group::Services => Ok(services::check(project)),
     };
     session.events.note(format!("looked at {}", group.name()));
     found.or_else(|error| match error.kind() {

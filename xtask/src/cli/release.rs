@@ -53,7 +53,7 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     session.ask_on_terminal(&format!("release {} to {}?", prepared.plan.subject.tag, forge.place()), &answer)?;
     let verified = build_and_verify(session, &project, &prepared)?;
     let published = publish(session, &project, forge.as_ref(), &prepared, &verified, args)?;
-    finish(session, &project, forge.as_ref(), &prepared, &verified, published)
+    finish(session, &project, forge.as_ref(), &prepared, &verified, &published)
 }
 
 /// Findings end with exit 3; where only credentials are missing, with 4: nothing in the repository needs to change.
@@ -131,7 +131,7 @@ fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &P
 }
 
 /// Prunes, records, answers.
-fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, published: Published) -> Result<Answer> {
+fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, published: &Published) -> Result<Answer> {
     let tag = &verified.manifest.tag;
     let pruned =
         if published.state == State::Draft { Vec::new() } else { prune::after_release(session, project, forge, &prepared.survey, &published.release)? };

@@ -27,15 +27,26 @@ pub struct Ground {
 pub fn survey(project: &Project, choice: &Choice) -> Result<Ground> {
     let git = project.git()?;
     let facts = Facts::gather(&git)?;
-    let sources = sources(project, &git, &facts.head, !facts.dirty.is_empty())?;
+    let sources = sources(project, &git, of_tag(project, choice, &facts), !facts.dirty.is_empty())?;
     let subject = subject::decide(choice, &facts, &project.config.tag, sources.current(), source_date_epoch()?)?;
     Ok(Ground { facts, sources, subject })
+}
+
+/// The commit that a named tag points at: an old tag is judged by what it holds, not by what is checked out.
+fn of_tag<'f>(project: &Project, choice: &Choice, facts: &'f Facts) -> &'f str {
+    let Choice::Tag(name) = choice else { return &facts.head };
+    let tag = project.config.tag.read_loose(name).ok().and_then(|tag| facts.tag(&tag.name));
+    tag.map_or(&facts.head, |tag| &tag.commit)
 }
 
 /// What the sources say: of the commit, or of the work tree where that is what would be built.
 pub fn sources(project: &Project, git: &Git, commit: &str, dirty: bool) -> Result<versions::Survey> {
     let specs = &project.config.sources;
-    if dirty { versions::read(&WorkTree::new(git.root())?, specs) } else { versions::read(&CommitTree::new(git, commit)?, specs) }
+    if dirty && git.commit("HEAD")?.as_deref() == Some(commit) {
+        versions::read(&WorkTree::new(git.root())?, specs)
+    } else {
+        versions::read(&CommitTree::new(git, commit)?, specs)
+    }
 }
 
 fn source_date_epoch() -> Result<Option<i64>> {

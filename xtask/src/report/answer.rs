@@ -46,7 +46,8 @@ impl Answer {
 
     /// Adds a step output for GitHub Actions.
     #[must_use]
-    pub fn output(mut self, name: &str, value: impl ToString) -> Self {
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over values and references alike")]
+    pub fn output(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.outputs.push((name.into(), value.to_string()));
         self
     }

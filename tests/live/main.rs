@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test program: these end the test that meets them")]
 #![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test program starts programs, writes fixtures and says loudly what it skips")]
 
+mod backup;
 mod kit;
 mod services;
 mod stack;

@@ -128,6 +128,38 @@ fn through_the_engine_as_without_root() {
     stack.xtask_env(&["restore", "falkordb", "--yes"], &engine).exits(0);
     assert_eq!(content(&stack, "g"), before);
     assert_eq!(stack.redis(&["GRAPH.LIST"]), "g");
+    let id = all(&stack).into_iter().find(|backup| backup["safety"] == false).unwrap()["id"].as_str().unwrap().to_owned();
+    for (k, way) in [(2, "--undo")] {
+        stack.redis(&["GRAPH.DELETE", "g"]);
+        stack.redis(&["GRAPH.QUERY", "current", "CREATE (:Current)"]);
+        let moved = killed_around_the_move(&stack, &id, k);
+        stack.xtask_env(&["restore", "falkordb", way], &engine).exits(0);
+        until(30, "falkordb", || stack.inspect(&stack.container("falkordb"), "{{.State.Health.Status}}") == "healthy");
+        assert_eq!(stack.redis(&["GRAPH.LIST"]), if way == "--undo" { "current" } else { "g" }, "{moved}");
+        stack.redis(&["FLUSHALL"]);
+        seed(&stack, "g");
+    }
+}
+
+/// Kills a restore right before, right after, or well after the files were moved inside the volume.
+fn killed_around_the_move(stack: &Stack, id: &str, k: usize) -> String {
+    let log = stack.scratch.path().join(format!("effects-{k}"));
+    let args = ["restore", "falkordb", "--yes", "-q", "--from", id];
+    let envs = [("XTASK_VOLUME_ACCESS", "engine"), ("XTASK_TEST_CRASH_LOG", log.to_str().unwrap())];
+    // One whole run counts the effects: the last write of the journal before services start again follows the move.
+    stack.xtask_env(&args, &envs).exits(0);
+    stack.redis(&["FLUSHALL"]);
+    stack.redis(&["GRAPH.QUERY", "current", "CREATE (:Current)"]);
+    let effects = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = effects.lines().collect();
+    // … write (Exchanging), run docker (the move), write temporary, write (Proving), …
+    let moves =
+        (0..lines.len()).rev().filter(|at| lines[*at].ends_with("run docker") && lines.get(at + 1).is_some_and(|next| next.ends_with("write temporary")));
+    let last = moves.into_iter().nth(1).unwrap() + 1;
+    let after = (last + k - 2).to_string();
+    let killed = stack.xtask_env(&args, &[("XTASK_VOLUME_ACCESS", "engine"), ("XTASK_TEST_CRASH_AFTER", &after)]);
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    format!("killed after effect {after} of\n{effects}")
 }
 
 #[test]
@@ -155,7 +187,11 @@ fn a_service_that_gets_unwell_on_it_has_its_old_data_back() {
 #[test]
 fn newer_data_does_not_go_under_an_older_server() {
     let Some(stack) = Stack::new(Compose::V2) else { return };
-    let compose = |tag: &str| format!("services:\n  db:\n    image: xtask-live/redis:{tag}\n    command: redis-server --dir /data --appendonly yes\n    volumes: [\"data:/data\"]\nvolumes:\n  data:\n");
+    let compose = |tag: &str| {
+        format!(
+            "services:\n  db:\n    image: xtask-live/redis:{tag}\n    command: redis-server --dir /data --appendonly yes\n    volumes: [\"data:/data\"]\nvolumes:\n  data:\n"
+        )
+    };
     stack.scratch.write("docker-compose.yml", compose("8.2.3"));
     stack.scratch.write(
         "xtask.toml",

@@ -100,7 +100,9 @@ impl Log {
     /// Notes the step that comes.
     pub fn at(&mut self, step: Step) -> Result<()> {
         self.detail.step = step;
-        self.journal.write(step.text(), &self.detail)
+        let inside = matches!(self.detail.stage, Stage::Engine { .. }) && step == Step::Exchanging;
+        let text = if inside { "services are stopped while files are moved: neither is in force before this is gone on with, or undone" } else { step.text() };
+        self.journal.write(text, &self.detail)
     }
 
     /// Done.

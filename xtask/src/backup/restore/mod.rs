@@ -5,6 +5,7 @@
 
 mod content;
 mod ground;
+mod inside;
 mod journal;
 mod pick;
 mod scratch;

@@ -8,7 +8,7 @@ use super::{
         source::{Source, What},
         users,
     },
-    InForce,
+    InForce, inside,
     journal::{Log, Step},
     services,
     stage::Stage,
@@ -42,7 +42,7 @@ pub fn switch(source: &Source, mut log: Log, events: &Events) -> Result<(Option<
 fn exchange(log: &Log) -> Result<()> {
     match &log.detail.stage {
         Stage::Folder { ground, .. } | Stage::Volume { ground, .. } => ground.exchange(),
-        Stage::Engine { volume, live } => Err(Error::refused(format!("{live} can't change places with {volume} here"))),
+        Stage::Engine { volume, live, image } => inside::forward(image, live, volume),
     }
 }
 
@@ -60,6 +60,9 @@ fn prove(source: &Source, mut log: Log, events: &Events) -> Result<(Option<Strin
 /// From here on there is no way back but another restore: the old data goes where it is kept.
 fn clear_up(log: Log) -> Result<(Option<String>, Option<String>)> {
     let kept = keep_old(&log.detail.stage)?;
+    if let Stage::Engine { live, image, .. } = &log.detail.stage {
+        inside::clear(image, live)?;
+    }
     let safety = log.detail.safety.clone();
     log.detail.stage.clear()?;
     log.close()?;
@@ -98,8 +101,9 @@ fn revert(source: &Source, mut log: Log, why: Error, events: &Events) -> Error {
 fn back(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
     log.at(Step::Reverting)?;
     stop_users(source, log, events)?;
-    if let Some(ground) = log.detail.stage.ground() {
-        ground.back()?;
+    match &log.detail.stage {
+        Stage::Folder { ground, .. } | Stage::Volume { ground, .. } => ground.back()?,
+        Stage::Engine { live, image, .. } => inside::back(image, live)?,
     }
     users::start(&log.detail.stopped, events)?;
     log.detail.stage.clear()

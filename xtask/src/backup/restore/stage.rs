@@ -14,6 +14,7 @@ use super::{
         source::{Source, What},
         tree::{self, Take},
         unpack,
+        users::Users,
         volume::{self, Helper, Place},
     },
     ground::Ground,
@@ -50,6 +51,8 @@ pub enum Stage {
         volume: String,
         /// The live one.
         live: String,
+        /// The image whose shell moves the files.
+        image: String,
     },
 }
 
@@ -62,7 +65,11 @@ impl Stage {
                 let volume = format!("xtask-restore-{real}");
                 match volume::place(real)? {
                     Place::Folder(live) => Ok(Self::Volume { ground: Ground { live, staged: PathBuf::new(), new: None, had: false }, volume }),
-                    Place::Engine(_) | Place::Container(..) => Ok(Self::Engine { volume, live: real.clone() }),
+                    Place::Engine(_) | Place::Container(..) => {
+                        let server = Users::find(source)?.and_then(|users| users.server).map(|server| server.image);
+                        let image = server.or_else(|| source.image.clone()).unwrap_or_default();
+                        Ok(Self::Engine { volume, live: real.clone(), image })
+                    }
                 }
             }
         }

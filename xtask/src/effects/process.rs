@@ -7,6 +7,8 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
+use xshell::Shell;
+
 use super::crash;
 use crate::kernel::{Context as _, Error, Event, Events, Kind, Result};
 
@@ -198,7 +200,10 @@ impl Program {
 
     /// Becomes this program, where the system can; else runs it with the terminal and ends with its exit code. Returns only when it can't start.
     pub fn become_it(&self) -> Error {
-        let mut command = self.command();
+        let mut command = match self.command() {
+            Ok(command) => command,
+            Err(error) => return error,
+        };
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt as _;
@@ -251,14 +256,14 @@ impl Program {
 
     /// Starts it with its standard input as a pipe, for streams that don't fit in memory. What it prints is thrown away, its standard error is captured by the caller.
     pub fn spawn_writing(&self) -> Result<std::process::Child> {
-        let mut command = self.command();
+        let mut command = self.command()?;
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.spawn().map_err(|error| self.not_started(error))
     }
 
     fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<std::process::Child> {
         let interactive = self.stdin.is_none();
-        let mut command = self.command();
+        let mut command = self.command()?;
         command.stdin(if interactive { Stdio::null() } else { Stdio::piped() }).stdout(stdout).stderr(stderr);
         command.spawn().map_err(|error| self.not_started(error))
     }
@@ -277,23 +282,18 @@ impl Program {
         Some(std::thread::spawn(move || drop(pipe.write_all(&bytes))))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the room that starts programs")]
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.name);
-        command.args(&self.args);
+    fn command(&self) -> Result<Command> {
+        let shell = Shell::new().context(|| "find the current folder".into())?;
         if let Some(folder) = &self.folder {
-            command.current_dir(folder);
+            shell.change_dir(folder);
         }
-        if self.clear {
-            command.env_clear();
-        }
-        for (name, value) in &self.env {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
+        let command = shell.cmd(&self.name).args(&self.args);
+        let command = if self.clear { command.env_clear() } else { command };
+        let command = self.env.iter().fold(command, |command, (name, value)| match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        });
+        Ok(command.into())
     }
 
     fn failed(&self, status: ExitStatus, output: &str) -> Error {

@@ -86,8 +86,7 @@ impl Rocket {
     pub fn undisturbed(raw: usize) -> Vec<String> {
         let rocket = Self::new(raw);
         rocket.release("v1.0.0");
-        let picture = rocket.double.state().picture();
-        picture
+        rocket.double.state().picture().clone()
     }
 }
 

@@ -11,6 +11,7 @@ mod forge_conformance;
 mod github;
 mod github_forge;
 mod github_kills;
+mod github_line;
 mod github_release;
 mod house;
 mod incident;

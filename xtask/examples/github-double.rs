@@ -39,7 +39,7 @@ fn main() -> std::io::Result<()> {
     out.flush()?;
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     for seen in double.seen() {
-        writeln!(out, "{:>8.3} {:?} {} {} {}", seen.at.as_secs_f64(), seen.role, seen.method, seen.target, seen.status)?;
+        writeln!(out, "{seen}")?;
     }
     writeln!(out, "requests={} at-once={}", double.seen().len(), double.most_at_once())
 }

@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn waits_as_told() {
-        let cases: [(u16, &[(&str, &str)], &str, Option<u64>); 7] = [
+        type Case = (u16, &'static [(&'static str, &'static str)], &'static str, Option<u64>);
+        let cases: [Case; 7] = [
             (429, &[("retry-after", "7")], "", Some(7)),
             (403, &[("retry-after", "Sat, 31 Jan 2026 12:01:00 +0000")], "{}", Some(60)),
             (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1769860830")], "{}", Some(31)),

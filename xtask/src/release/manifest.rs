@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{build::BuiltFile, plan::ReleasePlan};
-use crate::kernel::{Context as _, Digest, Error, Result, Version};
+use crate::{
+    kernel::{Context as _, Digest, Error, Result, Version},
+    services::ImageRef,
+};
 
 /// The manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ pub struct Manifest {
     pub artifacts: Vec<Listed>,
     /// The services' images when this was released.
     #[serde(default)]
-    pub services: Vec<ServiceImage>,
+    pub services: Vec<ImageRef>,
 }
 
 /// A file of the release.
@@ -69,18 +72,6 @@ pub enum Origin {
     WorkTree,
 }
 
-/// A service's image at release time: what `rollback` goes back to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceImage {
-    /// The compose service.
-    pub service: String,
-    /// As the compose file has it: `falkordb/falkordb:v4.14.5`.
-    pub image: String,
-    /// The registry's digest, where it is known: `sha256:…`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<String>,
-}
-
 /// The tools that were used, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Tools(BTreeMap<String, String>);
@@ -94,7 +85,7 @@ impl Tools {
 
 impl Manifest {
     /// The manifest of what was built.
-    pub fn new(plan: &ReleasePlan, built: &[BuiltFile], mut tools: Tools, services: Vec<ServiceImage>) -> Self {
+    pub fn new(plan: &ReleasePlan, built: &[BuiltFile], mut tools: Tools, services: Vec<ImageRef>) -> Self {
         tools.add("xtask", env!("CARGO_PKG_VERSION"));
         let listed = |file: &BuiltFile| Listed {
             name: file.name.clone(),
@@ -116,6 +107,12 @@ impl Manifest {
             artifacts: built.iter().map(listed).collect(),
             services,
         }
+    }
+
+    /// Whether both describe the same release. Images and tools are told as they were at the time: building again may see others.
+    pub fn same_release(&self, other: &Self) -> bool {
+        let lasting = |manifest: &Self| Self { tools: BTreeMap::new(), services: Vec::new(), ..manifest.clone() };
+        lasting(self) == lasting(other)
     }
 
     /// As it is written.

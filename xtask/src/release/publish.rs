@@ -6,12 +6,14 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
+    manifest::Manifest,
     plan::{MANIFEST, SUMS},
+    sums,
     verify::{Verified, VerifiedFile},
 };
 use crate::{
     effects::files,
-    forge::{Asset, Draft, Forge, Release, Survey},
+    forge::{Asset, Draft, Fetched, Forge, Release, Survey},
     kernel::{Error, Events, Finding, Kind, Result, TagTemplate, Version, human_bytes},
 };
 
@@ -155,20 +157,44 @@ fn same_bytes(forge: &dyn Forge, release: &Release, assets: &[Asset], verified: 
     Ok(())
 }
 
-/// Published before: identical is success, anything else is never touched.
+/// Published before: the same is success, anything else is never touched.
 fn already(forge: &dyn Forge, existing: &Release, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Published> {
     events.step(format!("{} is published already: comparing", existing.tag));
-    let unknown: Vec<Asset> = existing.assets.iter().filter(|asset| asset.digest.is_none()).cloned().collect();
-    let compared = exact(&existing.assets, &verified.files).and_then(|()| same_bytes(forge, existing, &unknown, verified, scratch, events));
-    compared.map_err(|error| {
-        error
-            .within(format!("{} is published already, with other contents", existing.tag))
-            .hint("a published release is never changed: release a new version")
-            .of_kind(Kind::Mismatch)
+    compare(forge, existing, verified, scratch, events).map_err(|error| {
+        error.within(format!("{} is published already, with other contents", existing.tag)).hint("a published release is never changed: release a new version")
     })?;
     // A run that was killed right after publishing hadn't elected yet.
     let release = if terms.latest && !existing.latest { elected(forge, existing.clone(), events)? } else { existing.clone() };
     Ok(Published { release, state: State::Already })
+}
+
+/// Everything but manifest and checksums must have the same bytes. Those two also tell the images and tools of the day they were written: they
+/// are downloaded, and must be whole and describe the same release.
+fn compare(forge: &dyn Forge, existing: &Release, verified: &Verified, scratch: &Path, events: &Events) -> Result<()> {
+    let told = |name: &str| name == SUMS || name == MANIFEST;
+    let (stories, others): (Vec<Asset>, Vec<Asset>) = existing.assets.iter().cloned().partition(|asset| told(&asset.name));
+    let ours: Vec<VerifiedFile> = verified.files.iter().filter(|file| !told(&file.name)).cloned().collect();
+    exact(&others, &ours)?;
+    let unknown: Vec<Asset> = others.into_iter().filter(|asset| asset.digest.is_none()).collect();
+    same_bytes(forge, existing, &unknown, verified, scratch, events)?;
+    let fetched = forge.fetch(existing, &stories, scratch, events)?;
+    let same = same_story(&fetched, &ours, verified);
+    files::remove_dir(scratch)?;
+    same
+}
+
+fn same_story(fetched: &[Fetched], ours: &[VerifiedFile], verified: &Verified) -> Result<()> {
+    let of = |name: &str| fetched.iter().find(|file| file.name == name).ok_or_else(|| Error::mismatch(format!("{name} is missing")));
+    let manifest = Manifest::read(&files::read(&of(MANIFEST)?.path)?, MANIFEST)?;
+    let sums = sums::read(&files::read_text(&of(SUMS)?.path)?)?;
+    let told = fetched.iter().filter(|file| file.name == MANIFEST);
+    let told = told.map(|file| VerifiedFile { name: file.name.clone(), path: file.path.clone(), size: file.size, sha256: file.digest });
+    let findings = super::verify::compare(&manifest, &sums, &ours.iter().cloned().chain(told).collect::<Vec<_>>());
+    match (manifest.same_release(&verified.manifest), findings.is_empty()) {
+        (true, true) => Ok(()),
+        (false, _) => Err(Error::mismatch(format!("its {MANIFEST} describes another release"))),
+        (true, false) => Err(Error::new(Kind::Mismatch, "its manifest and checksums don't fit its files").with_findings(findings)),
+    }
 }
 
 /// Whether a version is to be offered as latest: the highest full release is, by SemVer, never by date.

@@ -23,7 +23,8 @@ use super::{
 use crate::{
     config::{Artifact, Build, Project},
     effects::files,
-    kernel::{Digest, Error, Events, Result},
+    kernel::{Digest, Error, Events, Finding, Result},
+    services::{self, ImageRef},
 };
 pub use environment::host_target;
 pub use source::Source;
@@ -102,7 +103,7 @@ pub fn build(project: &Project, plan: &ReleasePlan, place: &Place, out: &Path, e
         let artifact = find(project, unit)?;
         built.extend(build_unit(&Job { project, plan, place, source: &source, artifact, unit, out, events }, &mut tools)?);
     }
-    finish(project, plan, &source, built, tools, out)
+    finish(project, plan, &source, built, tools, out, events)
 }
 
 /// Everything that building one unit needs to know.
@@ -141,12 +142,21 @@ fn build_unit(job: &Job<'_>, tools: &mut Tools) -> Result<Vec<BuiltFile>> {
 }
 
 /// Bill of materials, manifest, checksums: in this order, since each covers what was there before.
-fn finish(project: &Project, plan: &ReleasePlan, source: &Source, mut built: Vec<BuiltFile>, tools: Tools, out: &Path) -> Result<Built> {
+fn finish(project: &Project, plan: &ReleasePlan, source: &Source, mut built: Vec<BuiltFile>, tools: Tools, out: &Path, events: &Events) -> Result<Built> {
     unique(&built)?;
     built.push(universal(out, &plan.sbom, &sbom::write(plan, source)?)?);
     built.sort_by(|a, b| a.name.cmp(&b.name));
-    let manifest = manifest::Manifest::new(plan, &built, tools, Vec::new());
+    let manifest = manifest::Manifest::new(plan, &built, tools, images(project, events));
     complete(project, out, built, &manifest)
+}
+
+/// The services' images at release time: what `rollback` goes back to.
+pub(super) fn images(project: &Project, events: &Events) -> Vec<ImageRef> {
+    let recorded = services::images(project);
+    if let Some(note) = recorded.note {
+        events.warn(Finding::note("images-unknown", note));
+    }
+    recorded.images
 }
 
 /// Writes manifest and checksums for these files.

@@ -148,20 +148,17 @@ fn a_file_larger_than_the_spool() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
-/// Slow: run it with `--ignored`. The records it needs are tested above and in `hostile`.
+/// Zip alone has a limit there: its sizes have 32 bits, and zip64 records beyond. The slowest test of all.
 #[test]
-#[ignore = "reads and writes more than 4 GiB"]
 fn more_than_four_gibibytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sparse");
     let size = (4 << 30) + 12_345;
     fs::File::create(&path).unwrap().set_len(size).unwrap();
     let entries = [Entry::bytes("after", "x"), Entry::file("sparse", &path, size, false), Entry::bytes("z", "behind it")];
-    for format in [Format::Zip, Format::TarGz, Format::TarZst] {
-        let at = folder.path().join("a");
-        packed(&entries, format, 2, &at).unwrap();
-        let read = list(&at, &Policy { free_bytes: u64::MAX, ..Policy::own() }).unwrap();
-        assert_eq!(read.iter().map(|sealed| sealed.item.size).collect::<Vec<_>>(), [1, size, 9]);
-        assert_eq!(read[2].digest, Digest::of(b"behind it"));
-    }
+    let at = folder.path().join("a");
+    packed(&entries, Format::Zip, 2, &at).unwrap();
+    let read = list(&at, &Policy { free_bytes: u64::MAX, ..Policy::own() }).unwrap();
+    assert_eq!(read.iter().map(|sealed| sealed.item.size).collect::<Vec<_>>(), [1, size, 9]);
+    assert_eq!(read[2].digest, Digest::of(b"behind it"));
 }

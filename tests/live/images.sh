@@ -46,6 +46,7 @@ libraries() {
 # base ROOT: a shell, users, /tmp.
 base() {
     mkdir -p "$1"/{bin,etc,tmp,data,usr/bin,usr/local/bin}
+    chmod 1777 "$1/tmp"
     cp "$(command -v busybox)" "$1/bin/busybox"
     for applet in sh cat echo ls sleep mkdir ln id env rm test head tail grep stat date tar cp mv chown chmod find kill dd wc touch sha256sum wget nc; do
         ln -sf busybox "$1/bin/$applet"

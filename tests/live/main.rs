@@ -7,6 +7,7 @@
 
 mod backup;
 mod kit;
+mod rollback;
 mod services;
 mod stack;
 #[path = "../it/support/mod.rs"]

@@ -43,8 +43,14 @@ fn serve() {
 
 fn answer(mut stream: TcpStream, sick: bool, hang: bool) {
     let mut buffer = [0; 4096];
-    let read = stream.read(&mut buffer).unwrap_or(0);
-    let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+    let mut request = String::new();
+    // A request may come in pieces.
+    while !request.contains("\r\n\r\n") {
+        match stream.read(&mut buffer) {
+            Ok(read) if read > 0 => request.push_str(&String::from_utf8_lossy(&buffer[..read])),
+            _ => break,
+        }
+    }
     if hang {
         thread::sleep(Duration::from_secs(3600));
     }
@@ -60,7 +66,7 @@ fn answer(mut stream: TcpStream, sick: bool, hang: bool) {
     if status.starts_with('5') {
         eprintln!("health: {body}");
     }
-    let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let _ = stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).as_bytes());
 }
 
 /// How many graphs FalkorDB holds.
@@ -78,7 +84,7 @@ fn graphs() -> Result<usize, String> {
 
 fn ask(redis: &mut TcpStream, words: &[&str]) -> Result<String, String> {
     let request: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    write!(redis, "*{}\r\n{request}", words.len()).map_err(|error| error.to_string())?;
+    redis.write_all(format!("*{}\r\n{request}", words.len()).as_bytes()).map_err(|error| error.to_string())?;
     let mut buffer = [0; 1024];
     let read = redis.read(&mut buffer).map_err(|error| error.to_string())?;
     let answer = String::from_utf8_lossy(&buffer[..read]).into_owned();
@@ -102,7 +108,7 @@ fn curl(args: Vec<String>) {
         eprintln!("curl: (7) Failed to connect to {host}");
         exit(7);
     };
-    let _ = write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let _ = stream.write_all(format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes());
     let mut answer = String::new();
     if stream.read_to_string(&mut answer).is_err() {
         eprintln!("curl: (28) Operation timed out");

@@ -34,7 +34,9 @@ mod verify;
 mod volume;
 
 pub use manifest::Manifest;
+pub use probe::{Counts, Probe};
 pub use prune::{apply as prune, plan as prune_plan};
+pub use redis::{Reach, Redis, count::count, facts::of as facts, rdb};
 pub use retention::Decision;
 pub use run::{Done, Options, lock, run};
 pub use source::{Source, select};

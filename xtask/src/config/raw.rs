@@ -264,6 +264,8 @@ pub struct Services {
     pub project: Option<String>,
     /// How long `up` waits for health, in seconds; default 180.
     pub wait: Option<u64>,
+    /// How long a service must stay healthy after its image was switched before the switch counts, in seconds; default 10.
+    pub soak: Option<u64>,
     /// What must answer when a service is healthy.
     #[serde(default)]
     pub probe: Vec<Probe>,

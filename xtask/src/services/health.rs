@@ -10,7 +10,7 @@ use super::{Stack, probe};
 use crate::{
     effects::{
         clock,
-        docker::{self, Container},
+        docker::{self, COMPOSE_SERVICE, Container},
         process::Background,
     },
     kernel::{Error, Event, Events, Finding, Result},
@@ -20,6 +20,8 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(3);
 /// Lines of a log that are shown.
 const LOG_LINES: usize = 20;
+/// How long a container that was there before may stay unhealthy.
+const RECOVERY: Duration = Duration::from_secs(45);
 /// Automatic restarts that make a crash loop.
 const CRASHES: u64 = 2;
 
@@ -34,10 +36,14 @@ pub(super) struct Seen {
     pub steady: Duration,
     /// What its probe says; asked only when all else is well.
     pub probe: Option<Result<(), String>>,
+    /// How long it has to, without a healthcheck.
+    pub settle: Duration,
     /// Whether somebody is still starting things.
     pub starting: bool,
     /// Whether the service is meant to end by itself.
     pub one_shot: bool,
+    /// Whether its container was there before we began: what it says of its health may be of before, and may mend itself.
+    pub old: bool,
 }
 
 /// The judgement.
@@ -75,9 +81,11 @@ fn running(seen: &Seen, container: &Container) -> Verdict {
         return Verdict::Waiting("loading its data".into());
     }
     match (container.health(), &seen.probe) {
+        // It may be about to be replaced, or what it needs may only be coming back.
+        (Some("unhealthy"), _) if seen.starting || seen.old => Verdict::Waiting("unhealthy".into()),
         (Some("unhealthy"), _) => Verdict::Failed("its healthcheck fails".into()),
         (Some("starting"), _) => Verdict::Waiting(starting(container)),
-        (None, _) if seen.steady < SETTLE => Verdict::Waiting("running; seeing whether it stays up".into()),
+        (None, _) if seen.steady < seen.settle => Verdict::Waiting("running; seeing whether it stays up".into()),
         (_, Some(Err(why))) => Verdict::Waiting(format!("its probe fails: {why}")),
         _ => Verdict::Ready,
     }
@@ -104,6 +112,8 @@ fn is_loading(container: &Container) -> bool {
 pub(super) struct Watch<'a> {
     stack: &'a Stack,
     services: Vec<String>,
+    settle: Duration,
+    begun: Instant,
     before: BTreeMap<String, u64>,
     steady: BTreeMap<String, (String, Instant)>,
 }
@@ -115,7 +125,7 @@ impl<'a> Watch<'a> {
     /// Begins: restarts from before don't count.
     pub(super) fn begin(stack: &'a Stack, services: &[String]) -> Result<Self> {
         let before = stack.containers()?.into_values().flatten().map(|container| (container.id, container.restart_count)).collect();
-        Ok(Self { stack, services: services.to_vec(), before, steady: BTreeMap::new() })
+        Ok(Self { stack, services: services.to_vec(), settle: SETTLE, begun: Instant::now(), before, steady: BTreeMap::new() })
     }
 
     /// Waits until all are healthy, while `starter` may still be at work. Ends early when one can't become healthy any more.
@@ -146,6 +156,33 @@ impl<'a> Watch<'a> {
             tell(&round, deadline, &mut said, events);
             clock::sleep(Duration::from_millis(250));
         }
+    }
+
+    /// Watches services that are healthy: they must stay so, without a restart. One bad moment is forgiven, two in a row are not.
+    pub(super) fn stay(&mut self, time: Duration) -> Result<()> {
+        self.settle = Duration::ZERO;
+        let until = Instant::now() + time;
+        let mut bad = 0;
+        while Instant::now() < until || bad > 0 {
+            let round = self.look(false)?;
+            let restarted = round.values().filter_map(|(_, container)| container.as_ref()).find(|container| self.restarts(container) > 0);
+            if let Some(container) = restarted {
+                let name = container.label(COMPOSE_SERVICE).unwrap_or(container.name());
+                let why = format!("it restarted after it had been healthy, exit code {}", container.state.exit_code);
+                return Err(Error::unexpected(format!("not healthy: {name}")).with_findings(vec![unhealthy(name, &why, Some(container))]));
+            }
+            bad = if round.values().all(|(verdict, _)| *verdict == Verdict::Ready) { 0 } else { bad + 1 };
+            if bad > 1 {
+                return Err(story(&round, Some(time.as_secs())));
+            }
+            clock::sleep(Duration::from_millis(500));
+        }
+        Ok(())
+    }
+
+    /// Restarts since we began.
+    fn restarts(&self, container: &Container) -> u64 {
+        container.restart_count.saturating_sub(self.before.get(&container.id).copied().unwrap_or(0))
     }
 
     /// Compose gave up. While a service is only loading its data that is no failure, and Compose is asked again.
@@ -179,15 +216,17 @@ impl<'a> Watch<'a> {
     }
 
     fn seen(&mut self, service: &str, container: Container, starting: bool) -> Seen {
-        let before = self.before.get(&container.id).copied().unwrap_or(0);
+        let restarts = self.restarts(&container);
         let since = self.steady.entry(container.id.clone()).or_insert_with(|| (container.state.started_at.clone(), Instant::now()));
         if since.0 != container.state.started_at {
             *since = (container.state.started_at.clone(), Instant::now());
         }
         let restart = self.stack.rendered.services.get(service).and_then(|service| service.restart.as_deref());
         let mut seen = Seen {
-            restarts: container.restart_count.saturating_sub(before),
+            restarts,
             steady: since.1.elapsed(),
+            settle: self.settle,
+            old: self.before.contains_key(&container.id) && self.begun.elapsed() < RECOVERY,
             probe: None,
             starting,
             one_shot: matches!(restart, None | Some("no" | "on-failure")),

@@ -5,11 +5,13 @@
 
 mod compose;
 mod exposure;
+mod format;
 mod health;
 mod images;
 mod manage;
 mod pins;
 mod probe;
+pub mod rollback;
 mod stack;
 mod status;
 

@@ -30,6 +30,25 @@ pub(crate) enum Services {
     },
     /// Fetch the images
     Pull(Named),
+    /// Switch services to other images, backed up and proven; back again where that fails
+    Switch(Switch),
+}
+
+/// Which images.
+#[derive(Debug, Args)]
+pub(crate) struct Switch {
+    /// The images, e.g. falkordb=falkordb/falkordb:v4.14.5
+    #[arg(value_name = "SERVICE=IMAGE", required_unless_present = "undo", conflicts_with = "undo")]
+    pub(crate) images: Vec<String>,
+    /// Go back: from a switch that was interrupted, else from the last one
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Don't back up what the services write
+    #[arg(long)]
+    pub(crate) no_backup: bool,
+    /// Why, for the ledger
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
 }
 
 /// Services by name.
@@ -50,6 +69,7 @@ impl Services {
             Self::Status => "services status",
             Self::Logs { .. } => "services logs",
             Self::Pull(_) => "services pull",
+            Self::Switch(_) => "services switch",
         }
     }
 }

@@ -4,9 +4,11 @@ mod args;
 mod down;
 mod logs;
 mod status;
+mod switch;
 mod up;
 
 pub(super) use args::Services;
+use args::Switch;
 
 use super::Session;
 use crate::{kernel::Result, report::Answer, services::Stack};
@@ -18,6 +20,7 @@ pub(super) fn run(session: &Session, command: &Services) -> Result<Answer> {
         Services::Restart(named) => up::restart(session, &named.services),
         Services::Pull(named) => up::pull(session, &named.services),
         Services::Down { volumes } => down::run(session, *volumes),
+        Services::Switch(args) => switch::run(session, args),
         Services::Status => status::run(session),
         Services::Logs { named, follow, tail } => logs::run(session, &named.services, *tail, *follow),
     }

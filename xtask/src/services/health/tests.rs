@@ -6,7 +6,7 @@ use super::*;
 
 fn seen(state: serde_json::Value, restarts: u64) -> Seen {
     let container = json!({"Id": "c", "Name": "/c", "Image": "sha256:1", "State": state, "Config": {"Image": "x:1"}});
-    Seen { container: Some(serde_json::from_value(container).unwrap()), restarts, steady: Duration::from_secs(60), ..Seen::default() }
+    Seen { container: Some(serde_json::from_value(container).unwrap()), restarts, steady: Duration::from_secs(60), settle: SETTLE, ..Seen::default() }
 }
 
 fn checked(health: &str, output: &str) -> Seen {
@@ -22,6 +22,9 @@ fn healthy_is_what_the_check_says_unless_the_server_still_loads() {
         assert_eq!(verdict, Verdict::Waiting("loading its data".into()), "{health}");
     }
     assert_eq!(judge(&checked("unhealthy", "Connection refused")), Verdict::Failed("its healthcheck fails".into()));
+    for waiting in [Seen { old: true, ..checked("unhealthy", "no") }, Seen { starting: true, ..checked("unhealthy", "no") }] {
+        assert_eq!(judge(&waiting), Verdict::Waiting("unhealthy".into()));
+    }
     assert_eq!(judge(&checked("starting", "a\nb\n")), Verdict::Waiting("waiting for its healthcheck: b".into()));
 }
 

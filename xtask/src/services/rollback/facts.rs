@@ -1,0 +1,111 @@
+//! What has to be known for a plan: what runs, what is here, which formats are in play. Reads only.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    backup::{Reach, Redis, Source},
+    config::Project,
+    effects::docker::{self, Container},
+    kernel::Result,
+    services::{
+        ImageRef, Stack,
+        compose::Files,
+        exposure::data::engine_of_image,
+        format::{self, Known},
+        images,
+    },
+};
+
+/// What a service is now.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// Its image: as configured, with what its container runs, or what the configured name means here.
+    pub image: ImageRef,
+    /// Whether it runs.
+    pub runs: bool,
+    /// Whether it runs and is healthy, as far as it says.
+    pub healthy: bool,
+    /// What it writes.
+    pub format: Known,
+    /// Whether it holds data whose format matters.
+    pub has_data: bool,
+}
+
+/// A wanted image on this machine.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its id, where it is here.
+    pub id: Option<String>,
+    /// Whether its name here means that image.
+    pub named: bool,
+    /// What it reads.
+    pub format: Known,
+}
+
+/// Everything a plan needs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The compose files, as they are now.
+    pub files: Files,
+    /// Services as they are now.
+    pub current: BTreeMap<String, Current>,
+    /// What is wanted, by service.
+    pub wanted: BTreeMap<String, (ImageRef, Found)>,
+    /// Names of the backups of what services write, by service.
+    pub backups: BTreeMap<String, Vec<String>>,
+}
+
+impl Facts {
+    /// Looks.
+    pub fn gather(project: &Project, stack: &Stack, wanted: &[ImageRef]) -> Result<Self> {
+        let mut current = BTreeMap::new();
+        for (name, service) in &stack.rendered.services {
+            if let Some(image) = &service.image {
+                current.insert(name.clone(), look(project, name, image, stack.container(name)?.as_ref())?);
+            }
+        }
+        let found = wanted.iter().map(|image| Ok((image.service.clone(), (image.clone(), find(image)?))));
+        let mut backups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for backup in project.config.backups.iter().filter(|backup| backup.volume.is_some()) {
+            if let Some(service) = &backup.service {
+                backups.entry(service.clone()).or_default().push(backup.name.clone());
+            }
+        }
+        Ok(Self { files: stack.compose.files.clone(), current, wanted: found.collect::<Result<_>>()?, backups })
+    }
+}
+
+fn look(project: &Project, service: &str, configured: &str, container: Option<&Container>) -> Result<Current> {
+    let by = container.map_or(configured, |container| container.image.as_str());
+    let here = docker::image(by)?;
+    let image = match &here {
+        Some(here) => images::of(service, configured, here),
+        None => ImageRef { service: service.into(), image: configured.into(), digest: None, id: container.map(|container| container.image.clone()) },
+    };
+    let runs = container.is_some_and(|container| container.state.running);
+    let healthy = runs && container.is_some_and(|container| container.health().is_none_or(|health| health == "healthy") && container.state.status == "running");
+    let has_data = engine_of_image(configured).is_some();
+    let asked = container.filter(|_| runs && has_data).and_then(|container| format::of_server(&server(project, service, container)).ok());
+    // A server that doesn't answer has written what its image writes.
+    let format = asked.unwrap_or_else(|| format::of_image(container.map_or(configured, |container| container.config.image.as_str()), here.as_ref()));
+    Ok(Current { image, runs, healthy, format, has_data })
+}
+
+/// A service's server, with the password that its backup knows.
+pub(super) fn server(project: &Project, service: &str, container: &Container) -> Redis {
+    Redis::new(Reach::Container(container.id.clone()), password(project, service, container))
+}
+
+pub(super) fn password(project: &Project, service: &str, container: &Container) -> Option<String> {
+    let spec = project.config.backups.iter().find(|backup| backup.service.as_deref() == Some(service))?;
+    Source::resolve(project, spec).ok()?.password(Some(container))
+}
+
+fn find(image: &ImageRef) -> Result<Found> {
+    let here = image.here()?;
+    let named = match &here {
+        Some(here) => docker::image(&image.pinned())?.is_some_and(|named| named.id == here.id),
+        None => false,
+    };
+    Ok(Found { format: format::of_image(&image.image, here.as_ref()), id: here.map(|here| here.id), named })
+}

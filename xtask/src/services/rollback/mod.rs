@@ -1,0 +1,14 @@
+//! The stack goes to other images and, where that fails, back: the services' part of a rollback.
+//!
+//! The order is the point. Cheap refusals first; the target is here before anything stops; data is backed up and verified as late as can be; the
+//! journal is there before the first change; and nothing counts until the images that run were compared with those that were meant.
+
+mod execute;
+mod facts;
+mod plan;
+mod record;
+
+pub use execute::{Safety, execute, resume, undo};
+pub use facts::{Current, Facts, Found};
+pub use plan::{Change, From, Plan, plan};
+pub use record::{Done, JOURNAL, last, pending};

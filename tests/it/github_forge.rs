@@ -129,6 +129,16 @@ fn a_doubled_post_leaves_a_twin_that_the_next_run_removes() {
 }
 
 #[test]
+fn checksums_and_manifest_are_sent_last() {
+    let double = ready();
+    let one_by_one = Settings { parallel: 1, ..settings(&double) };
+    release(&forge_with(one_by_one, Events::none()), "v1.0.0").unwrap();
+    let sent: Vec<_> =
+        double.seen().iter().filter(|seen| seen.role == Role::Uploads).filter_map(|seen| seen.target.split("name=").nth(1).map(str::to_owned)).collect();
+    assert_eq!(sent, ["rocket.tar.gz", "rocket%2Blinux.zip", "release.json", "SHA256SUMS"]);
+}
+
+#[test]
 fn several_drafts_are_an_error_that_names_them() {
     let double = ready();
     let first = double.state().put("v1.0.0", true, false, &[]);

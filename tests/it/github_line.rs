@@ -162,16 +162,30 @@ fn transfers_run_side_by_side_within_the_published_limit() {
 }
 
 #[test]
-fn more_than_eighty_files_are_paced_and_the_wait_is_shown_once() {
+fn more_than_eighty_files_are_paced() {
     let (double, waits) = (ready(), Waits::default());
     let scratch = tempfile::tempdir().unwrap();
     let many: Vec<_> = (0..90).map(|number| file(scratch.path(), &format!("file-{number}.bin"), &[7; 10])).collect();
     let short = Settings { max_wait: Duration::from_secs(5), ..settings(&double) };
     let forge = forge_with(short, waits.events());
     let open = forge.open_draft(&draft("v1.0.0"), &forge.survey().unwrap()).unwrap();
-    // The draft and 79 files are 80 creations: the next one is due in a minute, which is longer than we wait here.
+    // The draft and 79 files are 80 creations: the next one is due in a minute, which is longer than we wait here. What was begun is finished.
     let error = forge.upload(&open, &many, &Events::none()).unwrap_err();
     assert_eq!(error.kind(), Kind::Partial, "{error:?}");
-    let there = double.state().releases[0].assets.len();
-    assert!((60..80).contains(&there), "{there} files were sent in the first minute");
+    assert_eq!(double.state().releases[0].assets.len(), 79);
+    assert!(waits.all().is_empty(), "{:?}", waits.all());
+}
+
+#[test]
+fn a_wait_that_all_transfers_share_is_shown_once() {
+    let (double, waits) = (ready(), Waits::default());
+    let scratch = tempfile::tempdir().unwrap();
+    let many: Vec<_> = (0..90).map(|number| file(scratch.path(), &format!("file-{number}.bin"), &[7; 10])).collect();
+    let forge = forge_with(Settings { haste: 500, max_wait: Duration::from_secs(120), ..settings(&double) }, waits.events());
+    let open = forge.open_draft(&draft("v1.0.0"), &forge.survey().unwrap()).unwrap();
+    double.fault(Fault::on("POST", "/assets", Act::limited(429, &[("retry-after", "100")])).nth(40));
+    let most = many.get(..60).unwrap();
+    forge.upload(&open, most, &Events::none()).unwrap();
+    let shown: Vec<_> = waits.all();
+    assert!((1..=2).contains(&shown.len()), "one limit, told by whom it hit and once for the others: {shown:?}");
 }

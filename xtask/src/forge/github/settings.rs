@@ -24,9 +24,9 @@ pub struct Settings {
 impl Settings {
     /// The defaults for a repository there.
     ///
-    /// Sixteen transfers at once: GitHub allows 100 concurrent requests for everything that a user runs at the same time, so this leaves five
-    /// sixths of it to others. More would not be faster for long: 80 content-creating requests a minute are allowed, a burst that sixteen
-    /// connections work off in five rounds; after it the pace decides, not the number of connections.
+    /// 32 transfers at once: GitHub allows 100 concurrent requests for everything that a user runs at the same time, so this leaves two thirds of
+    /// it to others. More would not be faster: 80 content-creating requests a minute are allowed, a burst that 32 connections work off in three
+    /// rounds; after it the pace decides, not the number of connections.
     pub fn new(api: impl Into<String>, repository: impl Into<String>) -> Self {
         Self {
             api: api.into(),
@@ -34,7 +34,7 @@ impl Settings {
             max_wait: Duration::from_secs(600),
             connect: Duration::from_secs(20),
             stall: Duration::from_secs(60),
-            parallel: 16,
+            parallel: 32,
             haste: haste(),
         }
     }

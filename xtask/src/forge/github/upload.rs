@@ -7,12 +7,12 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use tokio::io::AsyncReadExt as _;
 
 use super::{
@@ -60,7 +60,8 @@ fn plan<'a>(there: &[Asset], uploads: &'a [Upload]) -> Plan<'a> {
             _ => plan.remove.push(asset.clone()),
         }
     }
-    plan.send = wanted.into_values().collect();
+    // In the order that was asked for: checksums and manifest come last and speak of files that are there.
+    plan.send = uploads.iter().filter(|upload| wanted.contains_key(upload.name.as_str())).collect();
     plan
 }
 
@@ -74,6 +75,8 @@ struct Batch<'a> {
     address: reqwest::Url,
     events: &'a Events,
     all: Bar,
+    /// One has failed: what is under way ends, nothing new begins.
+    stopped: AtomicBool,
 }
 
 impl Hub {
@@ -96,9 +99,10 @@ impl Hub {
         }
         let total = plan.send.iter().map(|upload| upload.size).sum();
         let label = format!("uploading {} files to {}", plan.send.len(), draft.tag);
-        let batch = Batch { draft, address, events, all: events.bar(label, Some(total)) };
-        let sending = stream::iter(plan.send.iter().map(|upload| self.send(&batch, upload)));
-        let sent: Vec<Asset> = sending.buffer_unordered(self.line.settings.parallel.max(1)).try_collect().await?;
+        let batch = Batch { draft, address, events, all: events.bar(label, Some(total)), stopped: AtomicBool::new(false) };
+        let sending = stream::iter(plan.send.iter().map(|upload| self.send_unless_stopped(&batch, upload)));
+        let sent: Vec<Option<Result<Asset>>> = sending.buffer_unordered(self.line.settings.parallel.max(1)).collect().await;
+        let sent = sent.into_iter().flatten().collect::<Result<Vec<Asset>>>()?;
         let mut assets: Vec<Asset> = plan.keep.into_iter().chain(sent).collect();
         assets.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(assets)
@@ -130,6 +134,18 @@ impl Hub {
 
     async fn delete_asset(&self, asset: &Asset) -> Result<()> {
         self.delete(&format!("/releases/assets/{}", asset.id), &format!("remove the asset {} from the draft", asset.name)).await
+    }
+
+    /// What was begun is brought to its end even when another file fails: the next run need not send it again.
+    async fn send_unless_stopped(&self, batch: &Batch<'_>, upload: &Upload) -> Option<Result<Asset>> {
+        if batch.stopped.load(Ordering::Relaxed) {
+            return None;
+        }
+        let sent = self.send(batch, upload).await;
+        if sent.is_err() {
+            batch.stopped.store(true, Ordering::Relaxed);
+        }
+        Some(sent)
     }
 
     /// Sends one file until the server has it as it is here.
@@ -295,7 +311,7 @@ mod tests {
         assert_eq!(names(&plan.keep), ["same"]);
         assert_eq!(names(&plan.remove), ["other", "extra", "half"]);
         assert_eq!(plan.ask.len(), 1);
-        assert_eq!(plan.send.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["half", "new", "other"]);
+        assert_eq!(plan.send.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["other", "new", "half"]);
     }
 
     #[test]

@@ -72,8 +72,12 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Check, build, verify, publish, prune
     Release(ReleaseArgs),
-    /// What the forge holds
-    Releases(ForgeArgs),
+    /// What the forge holds; `sync` fills the cache
+    Releases(super::releases::Args),
+    /// Take the product back to a release; `--undo` goes back
+    Rollback(super::rollback::Args),
+    /// Download, verify and install an artifact
+    Install(super::install::Args),
     /// Remove releases beyond the last N
     Prune(PruneArgs),
     /// Logs and state for support, isolation, the checklist of the first ten minutes
@@ -111,6 +115,8 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::Release(_) => "release",
             Self::Releases(_) => "releases",
+            Self::Rollback(_) => "rollback",
+            Self::Install(_) => "install",
             Self::Prune(_) => "prune",
             Self::Incident(args) => args.name(),
             Self::Redact(_) => "redact",
@@ -153,6 +159,8 @@ pub(crate) enum Group {
     Forge,
     /// Image pins, port exposure, healthchecks, volumes
     Services,
+    /// Whether a rollback to each kept release would work; only when named
+    Rollback,
 }
 
 impl Group {
@@ -169,6 +177,7 @@ impl Group {
             Self::Logs => "logs",
             Self::Services => "services",
             Self::Forge => "forge",
+            Self::Rollback => "rollback",
         }
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn look(session: &Session, project: &Project, group: Group, args: &Ch
         Group::Logs => incident::logs::check(project),
         Group::Forge => forge(session, project, args),
         Group::Services => Ok(services::check(project)),
+        Group::Rollback => super::rollback::check(session, project, args.forge),
     };
     session.events.note(format!("looked at {}", group.name()));
     found.or_else(|error| match error.kind() {

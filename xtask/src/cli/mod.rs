@@ -10,12 +10,14 @@ mod env;
 mod forges;
 mod incident;
 mod init;
+mod install;
 mod plan;
 mod prune;
 mod redact;
 mod release;
 mod releases;
 mod restore;
+mod rollback;
 mod services;
 mod session;
 mod show;
@@ -70,6 +72,8 @@ fn run(session: &Session, command: &Command) -> Result<Answer> {
         Command::Verify(args) => verify::run(session, args),
         Command::Release(args) => release::run(session, args),
         Command::Releases(args) => releases::run(session, args),
+        Command::Rollback(args) => rollback::run(session, args),
+        Command::Install(args) => install::run(session, args),
         Command::Prune(args) => prune::run(session, args),
         Command::Incident(args) => incident::run(session, args),
         Command::Redact(args) => redact::run(session, args),

@@ -12,14 +12,16 @@ use crate::{
     config::Project,
     effects::{clock, files, lock},
     forge::{Draft, Forge, Survey},
-    kernel::{Error, Finding, Kind, Result},
+    kernel::{Error, Finding, Kind, Result, Severity},
     ledger::{Entry, Ledger},
     release::{
         build::{self, Place},
+        cache::Cache,
         notes,
         plan::{self, ReleasePlan},
         preflight::{self, Ground},
         publish::{self, Published, State, Terms},
+        rollback::{judge, past},
         subject::Choice,
         verify::{self, Verified},
     },
@@ -51,9 +53,14 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     }
     prepared.findings.iter().for_each(|finding| session.events.warn(finding.clone()));
     session.ask_on_terminal(&format!("release {} to {}?", prepared.plan.subject.tag, forge.place()), &answer)?;
-    let verified = build_and_verify(session, &project, &prepared)?;
-    let published = publish(session, &project, forge.as_ref(), &prepared, &verified, args)?;
-    finish(session, &project, forge.as_ref(), &prepared, &verified, &published)
+    go(session, &project, &project, forge.as_ref(), &prepared, args)
+}
+
+/// Builds, publishes, records what was prepared. `home` keeps ledger, cache and rules; it is another place than the project's where an old source is released again.
+pub(crate) fn go(session: &Session, project: &Project, home: &Project, forge: &dyn Forge, prepared: &Prepared, args: &ReleaseArgs) -> Result<Answer> {
+    let verified = build_and_verify(session, project, prepared)?;
+    let published = publish(session, project, forge, prepared, &verified, args)?;
+    finish(session, home, forge, prepared, &verified, &published)
 }
 
 /// Findings end with exit 3; where only credentials are missing, with 4: nothing in the repository needs to change.
@@ -142,9 +149,10 @@ fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Pr
         "pruned": pruned, "at": clock::stamp(clock::now()),
     });
     session.ledger(project).record("release", tag, "ok", None, data.clone())?;
+    let ready = if published.state == State::Draft { Vec::new() } else { ready_to_go_back(session, project, forge, &prepared.survey, verified) };
     let rows = verified.files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
     let title = format!("{} {} {}", tag, said(published.state), published.release.url);
-    let answer = Answer::new(&data, View::Table(show::assets(&title, rows))).found(warnings(&prepared.findings));
+    let answer = Answer::new(&data, View::Table(show::assets(&title, rows))).found(warnings(&prepared.findings)).found(ready);
     let digests = verified.files.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect::<String>();
     files::remove_dir(&project.state().join("read-back"))?;
     Ok(answer
@@ -153,6 +161,21 @@ fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Pr
         .output("release-id", &published.release.id)
         .output("html-url", &published.release.url)
         .output("digests", digests.trim_end()))
+}
+
+/// The night on which this release turns out bad: it is cached, and the one before it is looked at. Neither may fail a release that is published.
+fn ready_to_go_back(session: &Session, project: &Project, forge: &dyn Forge, before: &Survey, verified: &Verified) -> Vec<Finding> {
+    let cache = match Cache::open(project) {
+        Ok(cache) => cache,
+        Err(error) => return vec![Finding::warning("not-cached", error.chain())],
+    };
+    let cached = cache.fill(verified).and_then(|()| cache.trim(&project.config.tag, &prune::live(project, &before.releases)?));
+    let uncached = cached.err().map(|error| Finding::warning("not-cached", format!("{} is not in the cache: {}", verified.manifest.tag, error.chain())));
+    let previous = past::previous(&before.releases, Some(&verified.manifest.tag), &project.config.tag);
+    let judged = previous.map(|tag| judge::finding(&tag, &judge::at_a_glance(forge, before, &cache, &tag, &session.events)));
+    let found: Vec<Finding> = uncached.into_iter().chain(judged.filter(|finding| finding.severity > Severity::Note)).collect();
+    found.iter().for_each(|finding| session.events.warn(finding.clone()));
+    found
 }
 
 fn said(state: State) -> &'static str {

@@ -7,6 +7,7 @@ pub mod crash;
 pub mod docker;
 pub mod files;
 pub mod git;
+pub mod links;
 pub mod lock;
 pub mod network;
 pub mod places;

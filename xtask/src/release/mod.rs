@@ -4,14 +4,18 @@
 //! through `effects/`, `archive/` and a forge.
 
 pub mod build;
+pub mod cache;
 pub mod facts;
+pub mod install;
 pub mod manifest;
 pub mod notes;
 pub mod plan;
 pub mod preflight;
 pub mod publish;
 pub mod rebuild;
+pub mod reissue;
 pub mod retention;
+pub mod rollback;
 mod sbom;
 pub mod subject;
 mod sums;

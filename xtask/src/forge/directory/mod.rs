@@ -40,6 +40,9 @@ impl Directory {
     fn hold(&self) -> Result<()> {
         let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {
+            // What killed writes left beside their files.
+            files::sweep(&self.root)?;
+            files::sweep(&self.root.join(".meta"))?;
             // Inside a repository this folder must not make the work tree dirty.
             files::ignore_itself(&self.root)?;
             *held = Some(lock::acquire(&self.root.join(".lock"), "publishing into this folder")?);

@@ -1,0 +1,206 @@
+//! `rollback`: shows what it will do, asks, does it, says what is live; `--undo` goes back; `--reissue` publishes the old source under a higher version.
+
+mod reissue;
+mod show;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Session, forges, session::Go};
+use crate::{
+    config::{ForgeKind, Project},
+    effects::{clock, lock},
+    forge::Survey,
+    kernel::{Error, Finding, Kind, Result, Tag},
+    release::{
+        cache::Cache,
+        rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Wanted, judge, past},
+    },
+    report::Answer,
+};
+
+/// How long a forge that doesn't answer may hold up services and application.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// What is typed after `rollback`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The release to go back to
+    #[arg(long, value_name = "TAG", required_unless_present_any = ["undo", "reissue"])]
+    pub(super) to: Option<String>,
+    /// Take the last rollback back
+    #[arg(long, conflicts_with_all = ["to", "bad", "only", "reissue"])]
+    undo: bool,
+    /// Only these parts [default: all that are configured]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
+    only: Vec<Part>,
+    /// A bad release; may be given again [default: every newer one]
+    #[arg(long, value_name = "TAG")]
+    bad: Vec<String>,
+    /// Why: goes into the notice and into the history
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Then publish the target's exact source again as this higher version, so that installed clients take it
+    #[arg(long, value_name = "TAG")]
+    pub(super) reissue: Option<String>,
+    /// The forge [default: release.forge]
+    #[arg(long, value_enum)]
+    pub(super) forge: Option<ForgeKind>,
+}
+
+pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
+    let project = session.project()?;
+    let held = lock::acquire(&lock::path(&project.state(), "release"), "rollback")?;
+    if let (Some(version), None) = (&args.reissue, &args.to) {
+        return reissue::run(session, &project, held, args, version, None);
+    }
+    let forge = forges::open_within(session, &project, args.forge, PATIENCE)?;
+    let cache = Cache::open(&project)?;
+    let ground = Ground { project: &project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
+    let facts = rollback::facts(&ground)?;
+    let ground = Ground { forge: facts.forge.as_ref().map(|_| forge.as_ref()), ..ground };
+    let detail = decide(session, &ground, &facts, args)?;
+    let answer = act(session, &ground, &facts, detail, &forge.place())?;
+    match (&args.reissue, answer.kind, session.global.dry_run) {
+        (Some(version), None, false) => reissue::run(session, &project, held, args, version, Some(answer)),
+        _ => Ok(answer),
+    }
+}
+
+/// What is to be done, and whether it was begun before.
+struct Decided {
+    detail: Detail,
+    begun: bool,
+}
+
+fn decide(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args) -> Result<Decided> {
+    let project = ground.project;
+    let pending = rollback::pending(&project.state())?.map(|(_, detail)| detail);
+    let direction = if args.undo { Direction::Undo } else { Direction::Forward };
+    match (&args.to, pending) {
+        (None, Some(detail)) => Ok(Decided { detail: Detail { direction, ..detail }, begun: true }),
+        (None, None) => undo(session, project, args).map(|detail| Decided { detail, begun: false }),
+        (Some(to), pending) => {
+            let target = project.config.tag.read_loose(to)?;
+            match pending {
+                Some(detail) if detail.plan.target == target.name => Ok(Decided { detail: Detail { direction, ..detail }, begun: true }),
+                Some(detail) => Err(begun(&detail)),
+                None => fresh(session, ground, facts, args, target).map(|detail| Decided { detail, begun: false }),
+            }
+        }
+    }
+}
+
+fn begun(detail: &Detail) -> Error {
+    let target = &detail.plan.target;
+    Error::refused(format!("a rollback to {target} was begun and not ended"))
+        .hint(format!("go on: `xtask rollback --to {target}`"))
+        .hint("or back: `xtask rollback --undo`")
+}
+
+fn undo(session: &Session, project: &Project, args: &Args) -> Result<Detail> {
+    let plan = past::standing(&session.ledger(project).entries()?).pop();
+    let plan = plan.ok_or_else(|| Error::refused("there is no rollback to undo").hint("`xtask history` shows what was done here"))?;
+    let plan = Plan { reason: args.reason.clone(), cannot: Vec::new(), ..plan };
+    Ok(Detail { plan, direction: Direction::Undo, forge: forges::kind(project, args.forge), bad: Vec::new(), day: day(), done: BTreeSet::new() })
+}
+
+fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, target: Tag) -> Result<Detail> {
+    let project = ground.project;
+    let parts: BTreeSet<Part> = if args.only.is_empty() { [Part::Releases, Part::Services, Part::App].into() } else { args.only.iter().copied().collect() };
+    configured(project, &args.only)?;
+    verify(ground, facts, &target, &parts)?;
+    let bad = args.bad.iter().map(|tag| project.config.tag.read_loose(tag).map(|tag| tag.name)).collect::<Result<Vec<_>>>()?;
+    let id = format!("{}-{}", clock::stamp(clock::now()), session.ledger(project).entries()?.len());
+    let wanted = Wanted { target, bad: bad.clone(), parts, reason: args.reason.clone(), day: day(), id };
+    let plan = rollback::plan(&wanted, facts, &project.config.tag)?;
+    Ok(Detail { plan, direction: Direction::Forward, forge: forges::kind(project, args.forge), bad, day: wanted.day, done: BTreeSet::new() })
+}
+
+fn day() -> String {
+    clock::now().format("%Y-%m-%d").to_string()
+}
+
+/// A part that was named must be there.
+fn configured(project: &Project, only: &[Part]) -> Result<()> {
+    let missing = |part: &&Part| match part {
+        Part::Releases => false,
+        Part::Services => project.config.services.is_none(),
+        Part::App => project.config.install.is_none(),
+    };
+    match only.iter().find(missing) {
+        Some(Part::Services) => Err(Error::usage("xtask.toml has no [services]: no services can go back")),
+        Some(Part::App) => {
+            Err(Error::usage("xtask.toml has no [install]: no application can go back")
+                .hint("`xtask install TAG --to DIR` goes back in a folder of your choice"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// First of all: the target is whole. Else nothing is touched, and those that would work are named.
+fn verify(ground: &Ground<'_>, facts: &Facts, target: &Tag, parts: &BTreeSet<Part>) -> Result<()> {
+    ground.events.step(format!("verifying {target}"));
+    let empty = Survey::default();
+    let survey = facts.forge.as_ref().map_or(&empty, |(survey, _)| survey);
+    let judged = match ground.forge {
+        Some(forge) => judge::on_forge(forge, survey, &target.name, ground.events),
+        None => judge::in_cache(ground.cache, &target.name),
+    };
+    let judged = judged.and_then(|manifest| match target.version.is_prerelease() && parts.contains(&Part::Releases) {
+        true => Err(Error::refused(format!("{target} is a prerelease: a forge never offers it as latest")).hint("`--only services,app` takes the rest there")),
+        false => Ok(manifest),
+    });
+    match judged {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Findings) => {
+            Err(judge::with_candidates(error, ground.forge, survey, ground.cache, &ground.project.config.tag))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Shows, asks, acts.
+fn act(session: &Session, ground: &Ground<'_>, facts: &Facts, decided: Decided, place: &str) -> Result<Answer> {
+    let Decided { detail, begun } = decided;
+    let shown = show::plan(&detail, place, begun);
+    if !begun && detail.direction == Direction::Forward && detail.plan.is_empty() {
+        return Ok(show::nothing(&detail));
+    }
+    let question = match detail.direction {
+        Direction::Forward => format!("take the product back to {}?", detail.plan.target),
+        Direction::Undo => format!("undo the rollback to {}?", detail.plan.target),
+    };
+    if session.go_on(&question, &shown)? == Go::OnlyThePlan {
+        return Ok(shown);
+    }
+    let outcome = carry_out(ground, facts, detail)?;
+    Ok(show::outcome(&outcome))
+}
+
+/// Everything that can fail without having changed anything comes before the journal.
+fn carry_out(ground: &Ground<'_>, facts: &Facts, detail: Detail) -> Result<Outcome> {
+    rollback::prepare(ground, &detail.plan, detail.direction)?;
+    let journal = rollback::begin(&ground.project.state(), &detail)?;
+    let target = detail.plan.target.clone();
+    let template = &ground.project.config.tag;
+    rollback::carry_out(ground, facts, journal, detail, template)
+        .map_err(|error| error.hint(format!("go on: `xtask rollback --to {target} --yes`; or back: `xtask rollback --undo --yes`")))
+}
+
+/// `check --only rollback`: for each kept release, whether a rollback to it would work.
+pub(super) fn check(session: &Session, project: &Project, asked: Option<ForgeKind>) -> Result<Vec<Finding>> {
+    let forge = forges::open(session, project, asked)?;
+    let cache = Cache::open(project)?;
+    let survey = forge.survey_latest()?;
+    let mut findings = Vec::new();
+    for release in judge::kept(&survey, &project.config.tag) {
+        let judged = judge::on_forge(forge.as_ref(), &survey, &release.tag, &session.events);
+        let ready = judged.as_ref().map(|manifest| judge::ready(project, &cache, manifest)).unwrap_or_default();
+        findings.push(judge::finding(&release.tag, &judged));
+        findings.extend(ready);
+    }
+    if findings.is_empty() {
+        findings.push(Finding::warning("rollback-nothing", format!("{} holds no release to go back to", forge.place())));
+    }
+    Ok(findings)
+}

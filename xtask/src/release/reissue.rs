@@ -1,0 +1,132 @@
+//! A release's exact source under a higher version: its commit, the version sources bumped on top, a branch and a tag of its own, made in a worktree
+//! beside the project's. The project's own work tree and branch are not touched, and nothing is pushed.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::manifest::Manifest;
+use crate::{
+    config::{self, Project},
+    effects::{files, git::Git},
+    forge::Survey,
+    kernel::{Error, Events, Result, Tag, Version},
+    versions::{
+        WorkTree,
+        bump::{self, Wanted},
+    },
+};
+
+/// What will be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The release whose source it is: `v1.4.2`.
+    pub source: String,
+    /// Its commit.
+    pub commit: String,
+    /// The new tag: `v1.4.3`.
+    pub tag: Tag,
+    /// The branch that will hold it: `reissue/v1.4.3`.
+    pub branch: String,
+    /// For headings of change logs.
+    #[serde(skip)]
+    pub day: String,
+}
+
+impl Plan {
+    /// The command that makes commit and tag public.
+    pub fn push(&self) -> String {
+        format!("git push --atomic origin {} {}", self.branch, self.tag)
+    }
+}
+
+/// Decides, or says why not: updaters only go up, so the version must be above every one that was ever offered.
+pub fn plan(project: &Project, survey: &Survey, manifest: &Manifest, tag: &Tag, day: &str) -> Result<Plan> {
+    let offered = survey.releases.iter().filter(|release| !release.draft && release.tag != tag.name);
+    let highest: Option<Version> = offered.filter_map(|release| project.config.tag.matches(&release.tag)).map(|tag| tag.version).max();
+    if let Some(highest) = highest.filter(|highest| tag.version <= *highest) {
+        let next = highest.semver();
+        let next = project.config.tag.tag(&semver::Version::new(next.major, next.minor, next.patch + 1).into());
+        return Err(Error::refused(format!("{tag} is not above {highest}, which clients may have installed: they would not take it"))
+            .hint(format!("name a higher one: --reissue {next}")));
+    }
+    if tag.version.is_prerelease() {
+        return Err(Error::usage(format!("{tag} is a prerelease: clients would not be offered it")));
+    }
+    if project.git()?.commit(&manifest.commit)?.is_none() {
+        return Err(Error::refused(format!("the commit {} of {} isn't in this clone", manifest.commit, manifest.tag)).hint("fetch it: git fetch origin --tags"));
+    }
+    if manifest.dirty {
+        return Err(Error::refused(format!("{} was built with changes that no commit holds: its source can't be issued again", manifest.tag)));
+    }
+    let branch = format!("reissue/{tag}");
+    Ok(Plan { source: manifest.tag.clone(), commit: manifest.commit.clone(), tag: tag.clone(), branch, day: day.into() })
+}
+
+/// Makes worktree, commit and tag; what an earlier run made is taken as it is when it is what it must be.
+pub fn prepare(project: &Project, plan: &Plan, events: &Events) -> Result<PathBuf> {
+    let git = project.git()?;
+    let place = folder(project, plan);
+    remove_worktree(&git, &place)?;
+    if let Some(tagged) = git.commit(&format!("refs/tags/{}", plan.tag))? {
+        made_from(&git, plan, &tagged)?;
+        add(&git, &place, &["--detach"], &tagged)?;
+        return Ok(place);
+    }
+    events.step(format!("{} on the branch {}, from {}", plan.tag, plan.branch, plan.source));
+    add(&git, &place, &["-B", &plan.branch], &plan.commit)?;
+    let at = project_at(project, &place)?;
+    let edits = bump::plan(&WorkTree::new(&place)?, &at.config.sources, &plan.tag.version, &plan.day)?;
+    let wanted = Wanted { asked: plan.tag.version.to_string(), commit: true, tag: Some(plan.tag.clone()) };
+    let state = state(project, plan);
+    files::remove_dir(&state)?;
+    bump::apply(&place, &state, &edits, &wanted)?;
+    Ok(place)
+}
+
+/// A tag of that name that was made otherwise is not ours to use.
+fn made_from(git: &Git, plan: &Plan, tagged: &str) -> Result<()> {
+    let parent = git.commit(&format!("{tagged}^"))?;
+    if parent.as_deref() == Some(plan.commit.as_str()) {
+        return Ok(());
+    }
+    Err(Error::refused(format!("the tag {} exists already, and is not {} with a new version", plan.tag, plan.source)).hint("choose a higher version"))
+}
+
+fn add(git: &Git, place: &Path, how: &[&str], commit: &str) -> Result<()> {
+    files::create_dir(files::parent(place))?;
+    git.program().args(["worktree", "add", "--quiet", "--force"]).args(how).arg(place).arg(commit).read().map(drop)
+}
+
+fn remove_worktree(git: &Git, place: &Path) -> Result<()> {
+    files::remove_dir(place)?;
+    git.program().args(["worktree", "prune"]).read().map(drop)
+}
+
+/// The project as it is in the worktree: that commit's configuration builds that commit's source.
+pub fn project(project: &Project, worktree: &Path) -> Result<Project> {
+    project_at(project, worktree)
+}
+
+fn project_at(project: &Project, worktree: &Path) -> Result<Project> {
+    let file = project.file.strip_prefix(&project.root).map_or_else(|_| worktree.join(config::FILE), |file| worktree.join(file));
+    if !file.is_file() {
+        return Ok(Project { root: worktree.into(), ..project.clone() });
+    }
+    let config = config::parse(&files::read_text(&file)?, &file)?;
+    Ok(Project { root: worktree.into(), config, file })
+}
+
+/// Everything is done: the worktree goes; branch and tag stay.
+pub fn clear(project: &Project, plan: &Plan) -> Result<()> {
+    remove_worktree(&project.git()?, &folder(project, plan))?;
+    files::remove_dir(&state(project, plan))
+}
+
+fn folder(project: &Project, plan: &Plan) -> PathBuf {
+    project.state().join("reissue").join(&plan.tag.name)
+}
+
+fn state(project: &Project, plan: &Plan) -> PathBuf {
+    project.state().join("reissue").join(format!("{}.state", plan.tag.name))
+}

@@ -1,0 +1,147 @@
+//! Whether a release can be gone back to: published, complete, unaltered; every asset by its digest.
+
+use crate::{
+    config::Project,
+    effects::files,
+    forge::{Asset, Fetched, Forge, Release, Survey},
+    kernel::{Error, Events, Finding, Kind, Result, TagTemplate},
+    release::{
+        build,
+        cache::Cache,
+        install,
+        manifest::Manifest,
+        plan::{MANIFEST, SUMS},
+        sums,
+        verify::{self, VerifiedFile},
+    },
+};
+
+/// How many releases are looked at to say which would work.
+const CANDIDATES: usize = 5;
+
+/// The manifest of a release whose every asset is what it should be. Anything else is refused, and says why.
+pub fn on_forge(forge: &dyn Forge, survey: &Survey, tag: &str, events: &Events) -> Result<Manifest> {
+    let Some(release) = forge.published(tag)? else {
+        let drafts = survey.drafts(tag).len();
+        let why = if drafts > 0 { format!("{tag} is a draft: it was never published") } else { format!("{tag} was never published in {}", forge.place()) };
+        return Err(Error::refused(why));
+    };
+    // The forge tells the digests of what it holds; checksums and manifest are read, and so is what it tells no digest of. All side by side.
+    let control = [MANIFEST, SUMS];
+    if let Some(missing) = control.iter().find(|name| !release.assets.iter().any(|asset| asset.name == **name)) {
+        return Err(Error::refused(format!("{tag} is incomplete: it has no {missing}")));
+    }
+    if let Some(half) = release.assets.iter().find(|asset| !asset.complete) {
+        return Err(Error::refused(format!("{tag} is incomplete: {} never arrived whole", half.name)));
+    }
+    let read: Vec<Asset> = release.assets.iter().filter(|asset| control.contains(&asset.name.as_str()) || asset.digest.is_none()).cloned().collect();
+    let scratch = files::scratch("rollback")?;
+    let fetched = forge.fetch(&release, &read, scratch.path(), events)?;
+    compared(&release, &fetched).map_err(|error| error.of_kind(Kind::Refused))
+}
+
+fn compared(release: &Release, fetched: &[Fetched]) -> Result<Manifest> {
+    let text = |name: &str| {
+        let file = fetched.iter().find(|file| file.name == name).ok_or_else(|| Error::refused(format!("{} has no {name}", release.tag)))?;
+        files::read(&file.path)
+    };
+    let manifest = Manifest::read(&text(MANIFEST)?, &format!("{MANIFEST} of {}", release.tag))?;
+    let sums = sums::read(&String::from_utf8_lossy(&text(SUMS)?))?;
+    let found = |asset: &Asset| {
+        let read = fetched.iter().find(|file| file.name == asset.name);
+        let (size, digest) = read.map_or((asset.size, asset.digest), |file| (file.size, Some(file.digest)));
+        Some(VerifiedFile { name: asset.name.clone(), path: read.map(|file| file.path.clone()).unwrap_or_default(), size, sha256: digest? })
+    };
+    let found: Vec<VerifiedFile> = release.assets.iter().filter_map(found).collect();
+    let findings = verify::compare(&manifest, &sums, &found);
+    if !findings.is_empty() {
+        return Err(Error::refused(format!("{} is not as it was released", release.tag)).with_findings(findings));
+    }
+    if manifest.tag != release.tag {
+        return Err(Error::refused(format!("the release {} holds the files of {}", release.tag, manifest.tag)));
+    }
+    Ok(manifest)
+}
+
+/// The same without a request where the cache holds the release whole and the survey tells every digest: for a look that must cost nothing.
+pub fn at_a_glance(forge: &dyn Forge, survey: &Survey, cache: &Cache, tag: &str, events: &Events) -> Result<Manifest> {
+    if let (Some(release), Ok(Some(cached))) = (survey.published(tag), cache.verified(tag)) {
+        let is = |file: &VerifiedFile| release.assets.iter().any(|asset| asset.complete && asset.name == file.name && asset.digest == Some(file.sha256));
+        if release.assets.len() == cached.files.len() && cached.files.iter().all(is) {
+            return Ok(cached.manifest);
+        }
+    }
+    on_forge(forge, survey, tag, events)
+}
+
+/// From the cache, while the forge can't be reached.
+pub fn in_cache(cache: &Cache, tag: &str) -> Result<Manifest> {
+    match cache.verified(tag) {
+        Ok(Some(verified)) => Ok(verified.manifest),
+        Ok(None) => Err(Error::partial(format!("the forge can't be reached, and {tag} is not in the cache"))),
+        Err(error) => Err(error.of_kind(Kind::Refused)),
+    }
+}
+
+/// Adds to a refusal which releases would work.
+pub fn with_candidates(error: Error, forge: Option<&dyn Forge>, survey: &Survey, cache: &Cache, template: &TagTemplate) -> Error {
+    let works = match forge {
+        Some(forge) => on_forge_working(forge, survey, template),
+        None => cached_working(cache, template),
+    };
+    if works.is_empty() { error.hint("no release would work") } else { error.hint(format!("these would work: {}", works.join(", "))) }
+}
+
+fn on_forge_working(forge: &dyn Forge, survey: &Survey, template: &TagTemplate) -> Vec<String> {
+    let good = kept(survey, template).into_iter().take(CANDIDATES);
+    good.filter(|release| on_forge(forge, survey, &release.tag, &Events::none()).is_ok()).map(|release| release.tag.clone()).collect()
+}
+
+fn cached_working(cache: &Cache, template: &TagTemplate) -> Vec<String> {
+    let tags = cache.tags(template).unwrap_or_default();
+    tags.into_iter().map(|tag| tag.name).filter(|tag| matches!(cache.verified(tag), Ok(Some(_)))).collect()
+}
+
+/// Published full releases, highest version first.
+pub fn kept<'a>(survey: &'a Survey, template: &TagTemplate) -> Vec<&'a Release> {
+    let mut full: Vec<_> = survey
+        .releases
+        .iter()
+        .filter(|release| !release.draft)
+        .filter_map(|release| template.matches(&release.tag).filter(|tag| !tag.version.is_prerelease()).map(|tag| (tag.version, release)))
+        .collect();
+    full.sort_by(|a, b| b.0.cmp(&a.0));
+    full.into_iter().map(|(_, release)| release).collect()
+}
+
+/// The finding about one release, for `check --only rollback` and after a release.
+pub fn finding(tag: &str, judged: &Result<Manifest>) -> Finding {
+    match judged {
+        Ok(manifest) => Finding::note("rollback-works", format!("{tag}: complete, {} files, every digest as released", manifest.artifacts.len() + 2)),
+        Err(error) => {
+            let details = error.found().iter().map(|finding| format!("; {}", finding.message)).collect::<String>();
+            let finding = Finding::warning("rollback-impossible", format!("a rollback to {tag} would be refused: {}{details}", error.chain()));
+            error.hints().iter().fold(finding, |finding, hint| finding.hint(hint))
+        }
+    }
+}
+
+/// What else a rollback to a whole release needs on this machine: a cached copy for the day the forge is down, a file to install.
+pub fn ready(project: &Project, cache: &Cache, manifest: &Manifest) -> Vec<Finding> {
+    let tag = &manifest.tag;
+    let mut findings = Vec::new();
+    match cache.verified(tag) {
+        Ok(Some(_)) => {}
+        Ok(None) => findings.push(
+            Finding::note("rollback-not-cached", format!("{tag} is not cached: a rollback to it needs the forge"))
+                .hint("`xtask releases sync` fills the cache"),
+        ),
+        Err(error) => findings.push(Finding::warning("cache-altered", error.chain()).hint("`xtask releases sync` fills the cache again")),
+    }
+    if let Some(target) = &project.config.install
+        && let Err(error) = install::pick(manifest, &install::Platform::of(&build::host_target()), target.artifact.as_deref())
+    {
+        findings.push(Finding::warning("rollback-no-artifact", format!("the installed application can't go back to {tag}: {}", error.chain())));
+    }
+    findings
+}

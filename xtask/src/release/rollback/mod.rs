@@ -1,0 +1,14 @@
+//! `rollback`: one command takes the product back, and `--undo` takes that back.
+//!
+//! Decides purely ([`plan`]), verifies the target whole before anything changes, then acts under a journal: killed anywhere, the same command goes on.
+//! Order: services, then the application, then the forge. What can fail and revert comes first, so that a failure leaves everything as it was.
+
+mod apply;
+pub mod judge;
+mod notice;
+pub mod past;
+pub mod plan;
+mod run;
+
+pub use plan::{Direction, Facts, Part, Plan, Wanted, plan};
+pub use run::{Detail, Ground, Outcome, begin, carry_out, facts, pending, prepare};

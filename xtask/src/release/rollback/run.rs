@@ -1,0 +1,216 @@
+//! Carries a plan out under a journal. Each part compares before it changes, so going on after a kill is the same as beginning again.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    apply, judge, past,
+    plan::{self, Direction, Facts, Part, Plan, Wanted},
+};
+use crate::{
+    config::{ForgeKind, Project},
+    effects::places,
+    forge::Forge,
+    kernel::{Error, Events, Finding, Kind, Result, TagTemplate},
+    ledger::{Journal, Ledger},
+    release::{
+        build,
+        cache::Cache,
+        install::{self, Folder, Platform, Source},
+    },
+};
+
+/// The journal's name.
+pub const JOURNAL: &str = "rollback";
+
+/// What a rollback works with.
+pub struct Ground<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The forge; none while it can't be reached.
+    pub forge: Option<&'a dyn Forge>,
+    /// The last releases.
+    pub cache: &'a Cache,
+    /// Who watches.
+    pub events: &'a Events,
+}
+
+/// The journal's details: enough to go on or back, and nothing of it is asked twice.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detail {
+    /// What is to be done.
+    pub plan: Plan,
+    /// Forth or back.
+    pub direction: Direction,
+    /// Which forge.
+    pub forge: ForgeKind,
+    /// The bad ones that were named, for a forge's part that is planned later.
+    pub bad: Vec<String>,
+    /// The day, for the notice.
+    pub day: String,
+    /// The parts that are done.
+    pub done: BTreeSet<Part>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// What is live now.
+    pub live: Option<String>,
+    /// Forth or back.
+    pub direction: Direction,
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// The parts that are done.
+    pub done: BTreeSet<Part>,
+    /// Why the forge's part waits.
+    pub waits: Option<String>,
+}
+
+/// What is under way.
+pub fn pending(state: &Path) -> Result<Option<(Journal, Detail)>> {
+    Journal::load(state, JOURNAL)
+}
+
+/// Whether an error means that the forge can't be reached now, and not that it says no.
+pub fn is_out_of_reach(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Unexpected | Kind::Partial)
+}
+
+/// Looks at what is live. A forge that can't be reached is a warning: the rest goes back all the same.
+pub fn facts(ground: &Ground<'_>) -> Result<Facts> {
+    let app = match &ground.project.config.install {
+        Some(target) => {
+            let root = ground.project.path(&places::fill(&target.to)?);
+            let current = Folder::look(&root).current()?;
+            Some((root, current))
+        }
+        None => None,
+    };
+    let look = |forge: &dyn Forge| Ok((forge.survey()?, forge.latest()?));
+    let forge = match ground.forge.map(look) {
+        Some(Err(error)) if is_out_of_reach(&error) => {
+            ground.events.warn(Finding::warning("forge-down", format!("the forge can't be reached: {}", error.chain())));
+            None
+        }
+        Some(Err(error)) => return Err(error),
+        Some(Ok(seen)) => Some(seen),
+        None => None,
+    };
+    Ok(Facts { forge, app })
+}
+
+/// Writes the journal: from here on `status` knows.
+pub fn begin(state: &Path, detail: &Detail) -> Result<Journal> {
+    let target = &detail.plan.target;
+    let (forth, back) = (format!("xtask rollback --to {target} --yes"), "xtask rollback --undo --yes".to_owned());
+    let (what, resume, undo) = match detail.direction {
+        Direction::Forward => (format!("rollback to {target}"), forth, back),
+        Direction::Undo => (format!("undo of the rollback to {target}"), back, forth),
+    };
+    let mut journal = Journal::new(state, JOURNAL, &what, &resume, Some(&undo));
+    journal.write("begun: what was live before is still live", detail)?;
+    Ok(journal)
+}
+
+/// Brings the application's version beside the one that runs: nothing is switched, so a failure changes nothing.
+pub fn prepare(ground: &Ground<'_>, plan: &Plan, direction: Direction) -> Result<()> {
+    let Some((root, tag)) = app(plan, direction) else { return Ok(()) };
+    let configured = ground.project.config.install.as_ref().and_then(|target| target.artifact.as_deref());
+    let source = Source { cache: ground.cache, forge: ground.forge, platform: Platform::of(&build::host_target()) };
+    install::stage(&Folder::open(root)?, tag, &source, configured, ground.events)
+}
+
+fn app(plan: &Plan, direction: Direction) -> Option<(&Path, &str)> {
+    let app = plan.app.as_ref()?;
+    let tag = match direction {
+        Direction::Forward => Some(app.after.as_str()),
+        Direction::Undo => app.before.as_deref(),
+    };
+    Some((&app.to, tag?))
+}
+
+/// Goes through the parts; what is done is noted after each.
+pub fn carry_out(ground: &Ground<'_>, facts: &Facts, mut journal: Journal, mut detail: Detail, template: &TagTemplate) -> Result<Outcome> {
+    prepare(ground, &detail.plan, detail.direction)?;
+    if let Some((root, tag)) = app(&detail.plan, detail.direction) {
+        ground.events.step(format!("the installed application: {tag}"));
+        let keep = ground.project.config.install.as_ref().and_then(|target| target.keep).unwrap_or(install::KEEP);
+        install::switch(&Folder::open(root)?, tag, keep, ground.events)?;
+        detail.done.insert(Part::App);
+        journal.write(&format!("the application is {tag}; the forge comes next"), &detail)?;
+    }
+    let waits = match forge_part(ground, facts, &mut journal, &mut detail, template) {
+        Ok(()) => None,
+        Err(error) if is_out_of_reach(&error) => Some(error.chain()),
+        Err(error) => return Err(error),
+    };
+    finish(ground, journal, detail, waits)
+}
+
+fn forge_part(ground: &Ground<'_>, facts: &Facts, journal: &mut Journal, detail: &mut Detail, template: &TagTemplate) -> Result<()> {
+    if detail.direction == Direction::Undo && detail.plan.releases.is_none() {
+        detail.plan.releases_later = false;
+        return Ok(());
+    }
+    if detail.plan.releases.is_none() && !detail.plan.releases_later {
+        return Ok(());
+    }
+    let (Some(forge), Some((survey, latest))) = (ground.forge, &facts.forge) else {
+        return Err(Error::partial("the forge can't be reached"));
+    };
+    if detail.plan.releases_later {
+        plan_later(ground, forge, facts, detail, template)?;
+        journal.write("the forge's part is planned", &*detail)?;
+    }
+    if let Some(releases) = &detail.plan.releases {
+        ground.events.step(format!("the forge: {}", forge.place()));
+        apply::releases(forge, releases, detail.direction, (survey, latest.as_deref()), ground.events)?;
+        detail.done.insert(Part::Releases);
+        journal.write("everything is done but for the last line in the ledger", &*detail)?;
+    }
+    Ok(())
+}
+
+/// The forge is there again: the target is verified as it lies there, and the part is planned.
+fn plan_later(ground: &Ground<'_>, forge: &dyn Forge, facts: &Facts, detail: &mut Detail, template: &TagTemplate) -> Result<()> {
+    let (survey, _) = facts.forge.as_ref().ok_or_else(|| Error::partial("the forge can't be reached"))?;
+    judge::on_forge(forge, survey, &detail.plan.target, ground.events)?;
+    let wanted = Wanted {
+        target: template.read(&detail.plan.target)?,
+        bad: detail.bad.clone(),
+        parts: BTreeSet::from([Part::Releases]),
+        reason: detail.plan.reason.clone(),
+        day: detail.day.clone(),
+        id: detail.plan.id.clone(),
+    };
+    let planned = plan::plan(&wanted, &Facts { app: None, ..facts.clone() }, template)?;
+    detail.plan.releases = planned.releases;
+    detail.plan.releases_later = false;
+    detail.plan.cannot.extend(planned.cannot);
+    Ok(())
+}
+
+/// Records what was done, once; the journal goes last. What waits keeps its journal.
+fn finish(ground: &Ground<'_>, mut journal: Journal, detail: Detail, waits: Option<String>) -> Result<Outcome> {
+    let plan = &detail.plan;
+    let ledger = Ledger::new(&ground.project.state());
+    let live = match detail.direction {
+        Direction::Forward => Some(plan.target.clone()),
+        Direction::Undo => plan.releases.as_ref().and_then(|part| part.before.clone()).or_else(|| plan.app.as_ref()?.before.clone()),
+    };
+    let subject = live.clone().unwrap_or_else(|| plan.target.clone());
+    let data = json!({ "direction": detail.direction, "plan": plan, "done": detail.done, "waits": waits });
+    if waits.is_some() {
+        journal.write("the forge's part waits until the forge can be reached; the rest is done", &detail)?;
+        ledger.record(past::COMMAND, &subject, "partial", plan.reason.as_deref(), data)?;
+    } else {
+        if !past::is_recorded(&ledger.entries()?, &plan.id, detail.direction) {
+            ledger.record(past::COMMAND, &subject, "ok", plan.reason.as_deref(), data)?;
+        }
+        journal.close()?;
+    }
+    Ok(Outcome { live, direction: detail.direction, done: detail.done.clone(), plan: detail.plan, waits })
+}

@@ -251,8 +251,11 @@ fn a_tag_that_prune_burnt_is_known_before_anything_is_built() {
     let rocket = Rocket::new(0);
     rocket.double.state().immutable = true;
     rocket.release("v1.0.0");
-    rocket.version("1.1.0");
-    rocket.release("v1.1.0");
+    for version in ["1.1.0", "1.2.0"] {
+        rocket.version(version);
+        rocket.release(&format!("v{version}"));
+    }
+    // The one before the latest stays whatever is typed, so that a rollback has somewhere to go.
     rocket.run(&["prune", "--keep", "1", "--yes"]).exits(0);
     assert!(rocket.double.state().burnt.contains("v1.0.0"), "prune left it: {:?}", rocket.double.state().picture());
     rocket.scratch.git(&["checkout", "--quiet", "v1.0.0"]);

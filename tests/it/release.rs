@@ -152,10 +152,11 @@ fn retention_keeps_the_newest_by_semver_and_says_why() {
     let refused = scratch.xtask(&["prune", "--keep", "1", "--json"]).exits(2).json();
     assert_eq!(refused["outcome"], "refused", "without a terminal it takes --yes");
     let dry = scratch.xtask(&["prune", "--keep", "1", "--dry-run"]).exits(0);
-    assert!(dry.stdout.contains("remove") && dry.stdout.contains("v1.9.0"), "{}", dry.stdout);
-    assert!(scratch.project().join("target/releases/v1.9.0").exists());
+    assert!(dry.stdout.contains("remove") && dry.stdout.contains("v1.2.0") && dry.stdout.contains("the one before the latest"), "{}", dry.stdout);
+    let there = |tag: &str| scratch.project().join("target/releases").join(tag).exists();
+    assert!(there("v1.2.0"));
     scratch.xtask(&["prune", "--keep", "1", "--yes"]).exits(0);
-    assert!(scratch.project().join("target/releases/v1.10.0").exists() && !scratch.project().join("target/releases/v1.9.0").exists());
+    assert_eq!([there("v1.10.0"), there("v1.9.0"), there("v1.2.0")], [true, true, false], "the one to go back to is never removed");
 }
 
 #[test]

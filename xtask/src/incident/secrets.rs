@@ -56,7 +56,7 @@ pub fn known(project: &Project, compose: Option<&str>) -> (Vec<Secret>, Vec<Stri
                 envfile::parse(&text).assignments.iter().filter_map(|assignment| of_assignment(&assignment.key, &assignment.value)).for_each(&mut keep);
             }
             Err(error) if files::exists(&project.path(&path)) => {
-                notes.push(format!("{path} can't be read, its values are found by their shape only: {}", error.chain()))
+                notes.push(format!("{path} can't be read, its values are found by their shape only: {}", error.chain()));
             }
             Err(_) => {}
         }

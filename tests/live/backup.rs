@@ -237,3 +237,16 @@ fn killed_anywhere_a_volume_is_old_or_new() {
         assert_eq!(stack.redis(&["GRAPH.LIST"]), expected, "after effect {k} of\n{effects}");
     }
 }
+
+#[test]
+fn a_drill_on_falkordb_proves_itself_and_leaves_nothing() {
+    let Some(stack) = Stack::hardened(Compose::V2) else { return };
+    stack.configure(BACKUP);
+    let run = stack.xtask(&["drill", "--json"]).exits(0).json();
+    let drill = &run["data"]["drills"][0];
+    assert_eq!((&drill["caught"], &drill["of"], &drill["evidence"]["mode"]), (&7.into(), &7.into(), &"container".into()), "{drill:#}");
+    assert_eq!(drill["evidence"]["before"], drill["evidence"]["restarted"]);
+    let left = Run::of(&mut docker(&["ps", "-aq", "--filter", "label=xtask=drill"])).stdout
+        + &Run::of(&mut docker(&["volume", "ls", "-q", "--filter", "name=xtask-drill"])).stdout;
+    assert_eq!(left, "");
+}

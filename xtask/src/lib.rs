@@ -34,6 +34,7 @@ pub mod kernel;
 mod backup;
 mod cli;
 mod config;
+mod drill;
 mod effects;
 #[doc(hidden)]
 pub mod incident;

@@ -38,6 +38,6 @@ pub use probe::{Counts, Probe};
 pub use prune::{apply as prune, plan as prune_plan};
 pub use redis::{Reach, Redis, count::count, facts::of as facts, rdb};
 pub use retention::Decision;
-pub use run::{Done, Options, lock, run};
+pub use run::{Done, Options, lock, run, tarball};
 pub use source::{Source, select};
 pub use verify::verify;

@@ -94,7 +94,7 @@ impl<W: Write> Packer<W> {
 
     fn pad(&mut self, size: u64) -> Result<()> {
         let over = usize::try_from(size % BLOCK as u64).unwrap_or(0);
-        if over > 0 { self.write(&[0; BLOCK].as_slice().get(over..).unwrap_or_default().to_vec()) } else { Ok(()) }
+        if over > 0 { self.write([0; BLOCK].get(over..).unwrap_or_default()) } else { Ok(()) }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {

@@ -1,11 +1,10 @@
 //! One backup, from lock to manifest. The order is the point: nothing counts before it was read back, the manifest comes last.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use super::{
     check, closed,
     copy::{Copier, Frozen},
-    entry::Entry,
     freeze::{self, Remote},
     globs::Selection,
     manifest::{EngineFacts, Manifest, Method, SCHEMA, Totals},
@@ -64,6 +63,9 @@ pub fn run(project: &Project, source: &Source, options: Options, events: &Events
 /// The same for a caller that holds the lock already.
 pub fn locked(project: &Project, source: &Source, options: Options, events: &Events) -> Result<Done> {
     undo::recover(&project.state(), source, events)?;
+    if let What::Volume { real, .. } = &source.what {
+        volume::sweep_helpers(real)?;
+    }
     for left in source.store.sweep()? {
         events.note(format!("removed {left}, which a killed run had left"));
     }
@@ -335,7 +337,12 @@ fn counted(source: &Source, archive: &Path, findings: &mut Vec<Finding>, events:
     }
 }
 
-/// Names in a manifest: for comparing folders with it.
-pub fn names(entries: &[Entry]) -> BTreeSet<&super::name::Name> {
-    entries.iter().map(|entry| &entry.path).collect()
+/// A folder as a plain archive without a manifest, as the old script made them. Gives its path.
+pub fn tarball(folder: &Path, to: &Path) -> Result<std::path::PathBuf> {
+    let store = super::store::Store::new(crate::effects::files::parent(to).to_path_buf(), "plain");
+    let mut writing = store.begin(super::store::Format::Gzip)?;
+    Copier::new(&mut writing, Events::none().bar("pack", None)).folder(folder, &|_, _| super::tree::Take::Yes, &Frozen::default())?;
+    let path = to.with_extension("tar.gz");
+    writing.finish()?.persist(&path)?;
+    Ok(path)
 }

@@ -253,6 +253,11 @@ impl Writing {
 }
 
 impl Finished {
+    /// Gives it a name of its own, outside the store's rules.
+    pub fn persist(self, path: &Path) -> Result<()> {
+        self.temporary.persist(path).map(drop).context(|| format!("write {}", path.display()))
+    }
+
     /// Where it lies now.
     pub fn path(&self) -> &Path {
         self.temporary.path()

@@ -9,8 +9,6 @@ use crate::{
 /// The containers of a volume.
 #[derive(Clone, Debug)]
 pub struct Users {
-    /// The volume's real name.
-    pub volume: String,
     /// Everyone that mounts it, running or not.
     pub all: Vec<Container>,
     /// The server among them: the configured service, else the only one.
@@ -30,7 +28,7 @@ impl Users {
                 _ => mounts.iter().find(|container| container.state.running).cloned(),
             },
         };
-        Ok(Some(Self { volume: real.clone(), all: mounts, server }))
+        Ok(Some(Self { all: mounts, server }))
     }
 
     fn service(mounts: &[Container], project: &str, service: &str, real: &str) -> Result<Option<Container>> {

@@ -125,9 +125,9 @@ impl Drop for Helper {
     }
 }
 
-/// Removes helpers that killed runs left.
-pub fn sweep_helpers() -> Result<()> {
-    for helper in docker::containers(&[format!("label={}=helper", docker::LABEL), "status=created".into()])? {
+/// Removes helpers of a volume that killed runs left.
+pub fn sweep_helpers(volume: &str) -> Result<()> {
+    for helper in docker::containers(&[format!("label={}=helper", docker::LABEL), format!("volume={volume}")])? {
         docker::remove(&helper.id)?;
     }
     Ok(())

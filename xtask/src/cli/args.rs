@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Backup(super::backup::Args),
     /// Bring a backup back; never leaves a half-restored state
     Restore(super::restore::Args),
+    /// Prove on a throw-away stand that backups can be restored
+    #[command(visible_alias = "smoke")]
+    Drill(super::drill::Args),
     /// The compose stack, with health gates
     #[command(subcommand)]
     Services(super::services::Services),
@@ -107,6 +110,7 @@ impl Command {
             Self::Bump(_) => "bump",
             Self::Backup(args) => args.name(),
             Self::Restore(_) => "restore",
+            Self::Drill(_) => "drill",
             Self::Services(command) => command.name(),
             Self::Init(_) => "init",
             Self::Check(_) => "check",

@@ -6,6 +6,7 @@ mod build;
 mod bump;
 mod check;
 mod ci;
+mod drill;
 mod env;
 mod forges;
 mod incident;
@@ -64,6 +65,7 @@ fn run(session: &Session, command: &Command) -> Result<Answer> {
         Command::Bump(args) => bump::run(session, args),
         Command::Backup(args) => backup::run(session, args),
         Command::Restore(args) => restore::run(session, args),
+        Command::Drill(args) => drill::run(session, args),
         Command::Services(command) => services::run(session, command),
         Command::Init(args) => init::run(session, args),
         Command::Check(args) => check::run(session, args),

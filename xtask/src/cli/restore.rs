@@ -69,7 +69,7 @@ fn replace(session: &Session, project: &Project, source: &Source, picked: &Picke
         Err(error) => (error.kind().outcome(), Some(error.chain())),
     };
     session.ledger(project).record("restore", source.name(), outcome, reason.as_deref(), json!({ "from": picked.label }))?;
-    Ok(restored(done?))
+    Ok(restored(&done?))
 }
 
 fn show(plan: &Plan) -> Answer {
@@ -83,12 +83,12 @@ fn show(plan: &Plan) -> Answer {
     Answer::new(plan, View::Table(table)).found(plan.findings.clone())
 }
 
-fn restored(done: Restored) -> Answer {
+fn restored(done: &Restored) -> Answer {
     let mut lines = vec![format!("{} restored from {}: {} files, {}", done.name, done.from, done.totals.files, human_bytes(done.totals.bytes))];
     lines.extend(done.safety.iter().map(|id| format!("what was there before is in {id}")));
     lines.extend(done.kept.iter().map(|kept| format!("and in {kept}; `xtask restore {} --confirm` removes it", done.name)));
     let findings = done.findings.clone();
-    Answer::new(&done, text(lines.join("\n"))).found(findings)
+    Answer::new(done, text(lines.join("\n"))).found(findings)
 }
 
 fn settle(session: &Session, project: &Project, source: &Source, back: bool) -> Result<Answer> {

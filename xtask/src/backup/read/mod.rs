@@ -7,7 +7,7 @@ mod header;
 mod open;
 mod order;
 
-pub use open::{Packing, open, packing};
+pub use open::{open, packing};
 
 use std::io::{self, Read};
 

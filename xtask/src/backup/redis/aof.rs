@@ -60,8 +60,8 @@ fn command(reader: &mut impl BufRead) -> Result<Option<(u64, Vec<u8>)>> {
         let Some(head) = self::line(reader)? else { return Ok(None) };
         let Some(size) = number(&head, b'$') else { return Ok(None) };
         // A command's name is short; what claims another length is kept by nobody.
-        let mut kept = if index == 0 && size <= 64 { Some(&mut first) } else { None };
-        if !take(reader, size + 2, kept.as_deref_mut())? {
+        let kept = if index == 0 && size <= 64 { Some(&mut first) } else { None };
+        if !take(reader, size + 2, kept)? {
             return Ok(None);
         }
         length += head.len() as u64 + 2 + size + 2;

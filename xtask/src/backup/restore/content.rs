@@ -38,7 +38,7 @@ pub fn complete(engine: &EngineFacts, entries: &[Entry], staged: Option<&Path>) 
     let has = |name: &Name| entries.iter().any(|entry| entry.path == *name);
     let dump = has(&data.child(engine.dump.as_bytes()));
     if !engine.append_only {
-        return if dump { Ok(()) } else { Err(torn(format!("it holds no {}: the server would start with 0 keys", engine.dump))) };
+        return if dump { Ok(()) } else { Err(torn(&format!("it holds no {}: the server would start with 0 keys", engine.dump))) };
     }
     let Some(append) = &engine.append_folder else { return Ok(()) };
     let append = data.child(append.as_bytes());
@@ -46,8 +46,8 @@ pub fn complete(engine: &EngineFacts, entries: &[Entry], staged: Option<&Path>) 
     if !has(&manifest) {
         let parts = entries.iter().any(|entry| entry.path.is_within(&append) && entry.path != append);
         return Err(match (parts, dump) {
-            (true, _) => torn("the append-only file's manifest is missing: the server would start with 0 keys".into()),
-            (false, true) => torn(format!(
+            (true, _) => torn("the append-only file's manifest is missing: the server would start with 0 keys"),
+            (false, true) => torn(&format!(
                 "it holds only {}, and the server keeps an append-only file: it would start with 0 keys and later overwrite the good dump",
                 engine.dump
             ))
@@ -55,19 +55,19 @@ pub fn complete(engine: &EngineFacts, entries: &[Entry], staged: Option<&Path>) 
                 "to use it all the same: put it at {append}/{file}.1.base.rdb with the line `file {file}.1.base.rdb seq 1 type b` in {manifest}",
                 file = engine.append_file
             )),
-            (false, false) => torn("it holds neither an append-only file nor a dump: the server would start with 0 keys".into()),
+            (false, false) => torn("it holds neither an append-only file nor a dump: the server would start with 0 keys"),
         });
     }
     let Some(staged) = staged else { return Ok(()) };
     for part in aof::parts(&files::read_text(&manifest.below(staged))?)? {
         if !has(&append.child(part.file.as_bytes())) {
-            return Err(torn(format!("the append-only file's part {} is missing: the server would refuse to start", part.file)));
+            return Err(torn(&format!("the append-only file's part {} is missing: the server would refuse to start", part.file)));
         }
     }
     Ok(())
 }
 
-fn torn(why: String) -> Error {
+fn torn(why: &str) -> Error {
     Error::mismatch(format!("the backup is torn: {why}")).hint("use another backup: `xtask backup list` shows them; nothing was changed")
 }
 

@@ -25,13 +25,12 @@ use serde::Serialize;
 
 use super::{
     closed,
-    copy::Frozen,
     entry::Entry,
     manifest::{Manifest, Totals},
     read,
     run::{self, Options},
     source::{Source, What},
-    tree, unpack,
+    unpack,
     users::{self, Users},
 };
 use crate::{
@@ -225,13 +224,6 @@ fn same(wanted: &[Entry], written: &[Entry]) -> Result<()> {
     }
     let first = wanted.iter().zip(written).find(|(a, b)| a != b).map(|(a, _)| a.path.to_string());
     Err(Error::mismatch("the archive changed after it was checked").caused_by(format!("first at `{}`", first.unwrap_or_else(|| "its end".into()))))
-}
-
-/// For whoever shows what a folder holds now.
-pub fn survey(folder: &Path) -> Result<Totals> {
-    let walk = tree::walk(folder, &|name, _| if Frozen::default().leaves_out(name) { tree::Take::No } else { tree::Take::Yes })
-        .context(|| "look at what is there".into())?;
-    Ok(Totals::of(&walk.metas.iter().map(|meta| meta.entry(None)).collect::<Vec<_>>()))
 }
 
 /// Stops what runs on a source's volume; gives the ids.

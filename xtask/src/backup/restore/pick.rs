@@ -2,13 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::{
-    check,
-    entry::Entry,
-    manifest::{Manifest, Totals},
-    read,
-    source::Source,
-};
+use super::super::{check, entry::Entry, manifest::Manifest, read, source::Source};
 use crate::kernel::{Error, Result};
 
 /// What is restored.
@@ -95,11 +89,6 @@ impl Picked {
         })?;
         check::not_empty(&entries)?;
         Ok(entries)
-    }
-
-    /// Sums, as far as they are known before the archive is read.
-    pub fn totals(&self) -> Option<Totals> {
-        self.manifest.as_ref().map(|manifest| manifest.totals)
     }
 }
 

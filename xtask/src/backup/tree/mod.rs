@@ -136,7 +136,7 @@ pub fn open(root: &Path, meta: &Meta) -> Result<Option<(File, Meta)>> {
 }
 
 /// The same for a file that lies elsewhere.
-pub fn open_at(path: &PathBuf, meta: &Meta) -> Result<Option<(File, Meta)>> {
+pub fn open_at(path: &Path, meta: &Meta) -> Result<Option<(File, Meta)>> {
     let file = match platform::open_plain(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.context(|| format!("open {}", path.display()))?,

@@ -140,7 +140,9 @@ fn row(name: &str, done: &Done) -> [String; 6] {
 
 fn summary(done: &Done) -> Value {
     let mut value = describe(&done.manifest);
-    value["pruned"] = json!(done.pruned);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("pruned".into(), json!(done.pruned));
+    }
     value
 }
 

@@ -60,6 +60,33 @@ fn the_same_commit_gives_the_same_bytes_anywhere() {
     }
 }
 
+/// A profile, a linker, a wrapper, flags: whatever the user has in their own settings and environment stays out.
+#[test]
+fn the_users_own_cargo_settings_change_no_byte() {
+    let scratch = rust_project();
+    scratch.write(".cargo/config.toml", "[build]\nrustflags = [\"--cfg\", \"own\"]\n");
+    scratch.write("src/main.rs", "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\n#[cfg(not(own))]\ncompile_error!(\"the commit's own flags are missing\");\nfn main() { println!(\"rocket {} {}\", env!(\"CARGO_PKG_VERSION\"), made()); }\n");
+    scratch.commit_all("own flags");
+    scratch.git(&["tag", "--force", "v1.0.0"]);
+    scratch.xtask(&["build", "--out", "../first"]).exits(0);
+    let evil = "[profile.release]\nopt-level = 0\ndebug = true\n[build]\nrustflags = [\"--cfg\", \"evil\"]\ntarget = \"none\"\ntarget-dir = \"/nowhere\"\nrustc-wrapper = \"/nowhere/wrapper\"\n[target.'cfg(all())']\nlinker = \"/nowhere/linker\"\n[env]\nEVIL = \"1\"\n";
+    let home = scratch.path().join("evil home");
+    std::fs::create_dir_all(home.join(".cargo")).unwrap();
+    std::fs::write(home.join(".cargo/config.toml"), evil).unwrap();
+    for (cargo_home, out) in [(home.join(".cargo"), "second"), (home.join("elsewhere"), "third")] {
+        let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["build", "--out", &format!("../{out}")]).env("HOME", &home).env("CARGO_HOME", cargo_home);
+        for (name, value) in
+            [("RUSTFLAGS", "-Copt-level=0"), ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"), ("CARGO_BUILD_TARGET", "x"), ("RUSTC_WRAPPER", "/no"), ("CFLAGS", "-O0")]
+        {
+            command.env(name, value);
+        }
+        Run::of(&mut command).exits(0);
+        let (first, other) = (bytes(&scratch.path().join("first")), bytes(&scratch.path().join(out)));
+        assert!(first == other, "{out} differs");
+    }
+}
+
 #[test]
 fn what_is_built_tells_nothing_of_the_machine_that_built_it() {
     let scratch = rust_project();

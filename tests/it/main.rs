@@ -18,6 +18,7 @@ mod incident;
 mod install;
 mod release;
 mod rollback;
+mod strange;
 mod support;
 mod versions;
 mod witnesses;

@@ -41,16 +41,15 @@ pub(super) fn run(session: &Session, args: &VerifyArgs) -> Result<Answer> {
 
 /// A folder by its path; a release by its tag, downloaded whole.
 fn verified(session: &Session, args: &VerifyArgs, scratch: &Path) -> Result<(Verified, String)> {
-    let named = args.what.as_deref().unwrap_or(".");
-    let folder = session.folder()?.join(named);
-    let is_folder = args.what.is_none() || folder.is_dir() || named.contains('/') && !named.starts_with("v");
-    if is_folder && (folder.join(crate::release::plan::MANIFEST).exists() || args.what.is_some()) {
+    let folder = session.folder()?.join(args.what.as_deref().unwrap_or("."));
+    let here = folder.join(crate::release::plan::MANIFEST).exists();
+    if here || args.what.is_some() && folder.is_dir() {
         let verified = verify::folder(&folder)?;
         return Ok((verified, folder.display().to_string()));
     }
     let project = session.project()?;
     let tag = match &args.what {
-        Some(what) => project.config.tag.read_loose(what)?.name,
+        Some(what) => project.config.tag.read_loose(what).map_err(|error| neither(what, error))?.name,
         None => latest(session, &project, args)?,
     };
     let forge = forges::open(session, &project, args.forge)?;
@@ -62,6 +61,12 @@ fn verified(session: &Session, args: &VerifyArgs, scratch: &Path) -> Result<(Ver
         return Err(Error::mismatch(format!("the release {tag} holds the files of {}", verified.manifest.tag)));
     }
     Ok((verified, forge.place()))
+}
+
+/// What was named is no folder, and no tag.
+fn neither(what: &str, error: Error) -> Error {
+    let looks_like_a_path = what.contains(std::path::MAIN_SEPARATOR) || what.starts_with('.');
+    if looks_like_a_path { Error::usage(format!("there is no folder {what}")).hint("name a folder that `build` filled, or a tag") } else { error }
 }
 
 fn latest(session: &Session, project: &Project, args: &VerifyArgs) -> Result<String> {

@@ -217,6 +217,16 @@ pub fn remove_dir(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes whatever is there, a folder with all that is in it; a link goes, not what it leads to.
+pub fn remove(path: &Path) -> Result<()> {
+    if is_folder(path) { remove_dir(path) } else { remove_file(path) }
+}
+
+/// Whether a folder is there, and no link to one.
+pub fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+}
+
 /// The names in a folder, sorted by bytes; a folder that isn't there is empty.
 pub fn list(path: &Path) -> Result<Vec<String>> {
     let context = || format!("list {}", path.display());
@@ -339,6 +349,13 @@ pub fn clone_entry(from: &Path, to: &Path) -> Result<Look> {
     }
     crash::point("copy");
     Ok(look)
+}
+
+/// Makes a symbolic link that leads to `target`.
+pub fn link(target: &Path, to: &Path) -> Result<()> {
+    make_link(&target.to_string_lossy(), to)?;
+    crash::point("link");
+    Ok(())
 }
 
 #[cfg(unix)]

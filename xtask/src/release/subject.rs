@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use crate::kernel::{Error, Kind, Result, Tag, TagTemplate, Version};
+use crate::kernel::{Error, Result, Tag, TagTemplate, Version};
 
 /// What a person asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,22 +49,19 @@ pub fn decide(choice: &Choice, facts: &Facts, template: &TagTemplate, current: O
     let dirty = !facts.dirty.is_empty();
     let subject = |tag: Tag, snapshot| Subject { tag, commit: facts.head.clone(), epoch: epoch.unwrap_or(facts.time), snapshot, dirty };
     match choice {
-        Choice::Snapshot => snapshot(facts, template, current, dirty).map(|tag| subject(tag, true)),
+        Choice::Snapshot => Ok(subject(snapshot(facts, template, current, dirty), true)),
         Choice::Tag(name) => template.read_loose(name).map(|tag| subject(tag, false)),
         Choice::TagAtHead => at_head(facts, template).map(|tag| subject(tag, false)),
     }
 }
 
-fn snapshot(facts: &Facts, template: &TagTemplate, current: Option<&Version>, dirty: bool) -> Result<Tag> {
+fn snapshot(facts: &Facts, template: &TagTemplate, current: Option<&Version>, dirty: bool) -> Tag {
     let newest = facts.known(template).into_iter().next().map(|tag| tag.version);
-    let base = current.cloned().or(newest).ok_or_else(|| {
-        Error::new(Kind::Usage, "a snapshot needs a version to start from, and no source or tag has one")
-            .hint("add a [[version.source]] to xtask.toml")
-            .hint("or tag a first release")
-    })?;
+    // Where nothing has a version yet, it sorts below any that will come.
+    let base = current.cloned().or(newest).unwrap_or_else(|| Version::from(semver::Version::new(0, 0, 0)));
     let short = facts.head.get(..7).unwrap_or(&facts.head);
     let marked = if dirty { format!("{short}.dirty") } else { short.to_owned() };
-    Ok(template.tag(&base.snapshot(facts.commits, &marked)))
+    template.tag(&base.snapshot(facts.commits, &marked))
 }
 
 fn at_head(facts: &Facts, template: &TagTemplate) -> Result<Tag> {

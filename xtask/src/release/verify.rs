@@ -59,7 +59,7 @@ pub fn built(built: Built) -> Result<Verified> {
 
 /// Verifies a folder that holds a release: every file that manifest and checksums list, and no other. All differences come at once.
 pub fn folder(folder: &Path) -> Result<Verified> {
-    let names: Vec<String> = files::list(folder)?.into_iter().filter(|name| !name.starts_with('.')).collect();
+    let names: Vec<String> = files::list(folder)?.into_iter().filter(|name| !files::is_temporary(name)).collect();
     let text = files::read(&folder.join(MANIFEST)).map_err(|error| {
         Error::mismatch(format!("{} holds no {MANIFEST}: it is no release", folder.display()))
             .caused_by(error)
@@ -68,12 +68,14 @@ pub fn folder(folder: &Path) -> Result<Verified> {
     let manifest = Manifest::read(&text, &folder.join(MANIFEST).display().to_string())?;
     let sums = sums::read(&String::from_utf8_lossy(&files::read(&folder.join(SUMS)).map_err(|error| error.of_kind(Kind::Mismatch))?))?;
     let mut found = Vec::new();
+    let (folders, names): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| folder.join(name).is_dir());
     for name in names {
         let path = folder.join(&name);
         let (size, sha256) = files::digest(&path)?;
         found.push(VerifiedFile { name, path, size, sha256 });
     }
-    let findings = compare(&manifest, &sums, &found);
+    let mut findings = compare(&manifest, &sums, &found);
+    findings.extend(folders.iter().map(|name| Finding::error("asset-extra", format!("{name} is a folder, and a release holds files only")).file(name)));
     if findings.is_empty() {
         return Ok(Verified { manifest, files: found });
     }

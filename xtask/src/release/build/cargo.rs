@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Job, environment};
+use super::{Job, cargo_home, environment};
 use crate::{
     config::CargoBuild,
     effects::{files, process::Program},
@@ -25,24 +25,32 @@ pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Res
     let package = cargo.package.as_deref().unwrap_or(&job.artifact.name);
     let compiler = Compiler::ask(job)?;
     tools.add("rustc", &compiler.version);
-    tools.add("cargo", &environment::fresh(Program::new("cargo").query().arg("--version").folder(&job.source.root), job).read()?);
+    tools.add("cargo", &environment::fresh(Program::new(compiler.cargo()).query().arg("--version").folder(&job.source.root), job).read()?);
     if let Ok(cc) = Program::new("cc").query().arg("--version").read() {
         tools.add("cc", cc.lines().next().unwrap_or_default());
     }
-    let program = environment::fresh(command(cargo, package, target), job)
-        .folder(&job.source.root)
+    let home = cargo_home::prepare(&job.place.cargo_home())?;
+    let program = environment::fresh(command(job, &compiler, cargo, package, target), job)
+        // Cargo reads the settings of every folder above the one it runs in: above this one there is none. The commit's own are named.
+        .folder(job.source.root.ancestors().last().unwrap_or(&job.source.root))
+        .env("CARGO_HOME", &home)
+        .env("RUSTC", compiler.rustc())
         .env("CARGO_TARGET_DIR", job.place.target())
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_COLOR", "never")
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(job, target, &compiler)?.join("\u{1f}"));
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(job, target, &compiler, &home)?.join("\u{1f}"));
     let messages = program.stream_captured(job.events).context(|| format!("build `{package}` for {target}"))?;
     let found = executables(&messages, cargo, package);
     check(&found, cargo, package)?;
     Ok(found)
 }
 
-fn command(cargo: &CargoBuild, package: &str, target: &str) -> Program {
-    let program = Program::new("cargo").args(["build", "--locked", "--message-format=json-render-diagnostics", "--package", package, "--target", target]);
+fn command(job: &Job<'_>, compiler: &Compiler, cargo: &CargoBuild, package: &str, target: &str) -> Program {
+    let program = Program::new(compiler.cargo()).args(["build", "--locked", "--message-format=json-render-diagnostics", "--package", package]);
+    let program = program.args(["--target", target]).arg("--target-dir").arg(job.place.target());
+    let program = program.arg("--manifest-path").arg(job.source.root.join("Cargo.toml"));
+    let own = own_config(&job.source.root);
+    let program = if own.is_file() { program.arg("--config").arg(own) } else { program };
     let program = program.args(["--profile", cargo.profile.as_deref().unwrap_or("release")]);
     let program = if cargo.bins.is_empty() { program.arg("--bins") } else { program };
     let program = cargo.bins.iter().fold(program, |program, bin| program.args(["--bin", bin]));
@@ -65,13 +73,27 @@ impl Compiler {
         let version = verbose.lines().next().unwrap_or_default().to_owned();
         Ok(Self { version, commit: field("commit-hash:"), sysroot: rustc(&["--print", "sysroot"])? })
     }
+
+    /// The programs of the toolchain that the commit asks for: a proxy would choose by the folder that it runs in.
+    fn program(&self, name: &str) -> PathBuf {
+        let inside = Path::new(&self.sysroot).join("bin").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        if inside.is_file() { inside } else { name.into() }
+    }
+
+    fn cargo(&self) -> PathBuf {
+        self.program("cargo")
+    }
+
+    fn rustc(&self) -> PathBuf {
+        self.program("rustc")
+    }
 }
 
 /// The commit's own flags, then every folder of this machine mapped to a name that says what it was.
-fn flags(job: &Job<'_>, target: &str, compiler: &Compiler) -> Result<Vec<String>> {
+fn flags(job: &Job<'_>, target: &str, compiler: &Compiler, home: &Path) -> Result<Vec<String>> {
     let mut flags = own_flags(&job.source.root, target)?;
     let mut map = |from: &Path, to: &str| flags.push(format!("--remap-path-prefix={}={to}", from.display()));
-    let homes = cargo_homes();
+    let homes = cargo_homes(home);
     homes.iter().for_each(|home| map(home, "/cargo"));
     // With the component rust-src installed, rustc writes its local paths instead of these.
     map(&Path::new(&compiler.sysroot).join("lib/rustlib/src/rust"), &format!("/rustc/{}", compiler.commit));
@@ -83,20 +105,26 @@ fn flags(job: &Job<'_>, target: &str, compiler: &Compiler) -> Result<Vec<String>
     Ok(flags)
 }
 
-fn cargo_homes() -> Vec<PathBuf> {
-    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let usual = directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".cargo"));
-    let home = named.or(usual);
-    // Behind a link, both names can show up.
-    let real = home.as_ref().and_then(|home| home.canonicalize().ok()).filter(|real| Some(real) != home.as_ref());
-    home.into_iter().chain(real).collect()
+/// Behind links, all names can show up.
+fn cargo_homes(ours: &Path) -> Vec<PathBuf> {
+    let usual = cargo_home::usual();
+    let real = usual.as_ref().and_then(|home| home.canonicalize().ok());
+    let registry = ours.join("registry").canonicalize().ok().and_then(|registry| registry.parent().map(Path::to_owned));
+    let mut homes: Vec<PathBuf> = usual.into_iter().chain(real).chain(registry).chain([ours.to_owned()]).collect();
+    homes.dedup();
+    homes
+}
+
+/// The commit's own settings.
+fn own_config(root: &Path) -> PathBuf {
+    let old = root.join(".cargo/config");
+    if old.is_file() { old } else { root.join(".cargo/config.toml") }
 }
 
 /// `build.rustflags` and `target.<triple>.rustflags` of the commit: setting the flags by environment switches these off, so they are
 /// read and passed on. The user's own configuration stays out.
 fn own_flags(root: &Path, target: &str) -> Result<Vec<String>> {
-    let text = files::read_text_if_there(&root.join(".cargo/config.toml"))?;
-    let Some(text) = text else { return Ok(Vec::new()) };
+    let Some(text) = files::read_text_if_there(&own_config(root))? else { return Ok(Vec::new()) };
     let config: toml_edit::DocumentMut = text.parse().context(|| "read the commit's .cargo/config.toml".into())?;
     let of = |table: Option<&toml_edit::Item>| table.and_then(|table| table.get("rustflags")).map(words).unwrap_or_default();
     let specific = of(config.get("target").and_then(|targets| targets.get(target)));

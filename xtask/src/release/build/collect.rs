@@ -79,14 +79,7 @@ fn prebuilt(job: &Job<'_>, glob: &str, matcher: &GlobMatcher) -> Result<Vec<Coll
 }
 
 fn on_disk(job: &Job<'_>, path: &str, real: PathBuf, origin: Origin) -> Result<Collected> {
-    let entry = files::look(&real)?;
-    let kind = if entry.link {
-        FileKind::Link
-    } else if entry.executable {
-        FileKind::Executable
-    } else {
-        FileKind::Plain
-    };
+    let kind = FileKind::of(files::look(&real)?);
     Ok(collected(job, path, real, kind, origin))
 }
 

@@ -4,6 +4,7 @@
 //! is [`Built`]: the exact set, with sizes and digests; only [`super::verify`] turns it into something that can be published.
 
 mod cargo;
+mod cargo_home;
 mod collect;
 mod environment;
 mod leaks;
@@ -54,6 +55,10 @@ impl Place {
 
     fn target(&self) -> PathBuf {
         self.folder.join("target")
+    }
+
+    fn cargo_home(&self) -> PathBuf {
+        self.folder.join("cargo")
     }
 
     /// What keeps two builds apart that would share this place.
@@ -124,7 +129,7 @@ fn build_unit(job: &Job<'_>, tools: &mut Tools) -> Result<Vec<BuiltFile>> {
     let programs = match &job.artifact.build {
         Build::Cargo(cargo) => cargo::build(job, cargo, tools)?,
         Build::Run(lines) => {
-            job.source.clean()?;
+            job.source.renew()?;
             environment::run_lines(job, lines)?;
             Vec::new()
         }
@@ -205,11 +210,21 @@ const FILLING: &str = ".filling";
 /// An output folder is ours to empty only if we filled it, or began to, or if there is nothing in it.
 fn empty(out: &Path) -> Result<()> {
     let names = files::list(out)?;
-    let ours = names.iter().any(|name| name == MANIFEST || name == FILLING);
-    if !ours && !names.iter().all(|name| files::is_temporary(name)) {
-        let error = Error::refused(format!("{} is not empty and holds no {MANIFEST}: it is not a folder that `build` filled", out.display()));
+    if !is_ours(out, &names) && !names.iter().all(|name| files::is_temporary(name)) {
+        let error = Error::refused(format!("{} is not empty, and not a folder that `build` filled: nothing in it was touched", out.display()));
         return Err(error.hint("choose another folder with --out, or empty it yourself"));
     }
     files::write(&out.join(FILLING), b"")?;
     names.iter().filter(|name| *name != FILLING).try_for_each(|name| files::remove_file(&out.join(name)))
+}
+
+/// Whether all that lies there is of a release. Other programs write a `release.json` too: only the manifest's own files may go.
+fn is_ours(out: &Path, names: &[String]) -> bool {
+    if names.iter().any(|name| name == FILLING) {
+        return true;
+    }
+    let manifest = files::read(&out.join(MANIFEST)).and_then(|text| manifest::Manifest::read(&text, MANIFEST));
+    let listed = |name: &String, manifest: &manifest::Manifest| manifest.artifacts.iter().any(|listed| listed.name == *name);
+    let known = |name: &String| [MANIFEST, SUMS].contains(&name.as_str()) || files::is_temporary(name);
+    manifest.is_ok_and(|manifest| names.iter().all(|name| known(name) || listed(name, &manifest)))
 }

@@ -1,10 +1,16 @@
 //! A clean checkout of the commit, outside the work tree. Files are the commit's bytes: no line-ending conversion, no keyword expansion.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     config::Project,
-    effects::{files, git::Git},
+    effects::{
+        files,
+        git::{Git, TreeEntry},
+    },
     kernel::{Error, Events, Result},
     release::plan::ReleasePlan,
 };
@@ -16,6 +22,8 @@ pub struct Source {
     pub root: PathBuf,
     /// The commit's files, sorted by bytes.
     pub files: Vec<SourceFile>,
+    /// The work tree and the paths in it that go over the commit's: `--allow-dirty`.
+    over: Option<(PathBuf, Vec<String>)>,
 }
 
 /// One of its files.
@@ -38,10 +46,51 @@ pub enum FileKind {
     Link,
 }
 
+/// The mode that stands for a submodule in git's trees.
+const SUBMODULE: u32 = 0o160_000;
+
+impl FileKind {
+    pub(super) fn of(look: files::Look) -> Self {
+        match look {
+            files::Look { link: true, .. } => Self::Link,
+            files::Look { executable: true, .. } => Self::Executable,
+            files::Look { .. } => Self::Plain,
+        }
+    }
+
+    /// None for a submodule, which is no file.
+    fn of_mode(mode: u32) -> Option<Self> {
+        match mode {
+            0o100_755 => Some(Self::Executable),
+            0o120_000 => Some(Self::Link),
+            SUBMODULE => None,
+            _ => Some(Self::Plain),
+        }
+    }
+}
+
 impl Source {
-    /// Takes away everything that isn't of the commit, ignored files too.
-    pub fn clean(&self) -> Result<()> {
-        Git::at(&self.root).clean()
+    /// Makes it what it was before anything was built in it: what isn't of the commit goes, ignored files too; uncommitted changes come again.
+    pub fn renew(&self) -> Result<()> {
+        Git::at(&self.root).clean()?;
+        self.overlay().map(drop)
+    }
+
+    /// Lays the uncommitted changes over the commit's files; tells what is there then of each path.
+    fn overlay(&self) -> Result<Vec<SourceFile>> {
+        let Some((from, paths)) = &self.over else { return Ok(Vec::new()) };
+        // A file may have become a folder, or a folder a file or a link: first all that changed goes, then what is there now comes.
+        paths.iter().try_for_each(|path| files::remove(&self.root.join(path)))?;
+        let there = paths.iter().filter(|path| files::exists(&from.join(path)) && !files::is_folder(&from.join(path)));
+        there.map(|path| self.lay_over(from, path)).collect()
+    }
+
+    fn lay_over(&self, from: &Path, path: &str) -> Result<SourceFile> {
+        let to = self.root.join(path);
+        files::create_dir(files::parent(&to))?;
+        files::remove(&to)?;
+        let look = files::clone_entry(&from.join(path), &to)?;
+        Ok(SourceFile { path: path.into(), kind: FileKind::of(look) })
     }
 
     /// A file's path on this machine.
@@ -59,11 +108,15 @@ pub(super) fn prepare(project: &Project, plan: &ReleasePlan, root: &Path, events
         files::remove_dir(root)?;
         git.checkout_to(commit, root)?;
     }
-    let mut found = list(&git, commit)?;
-    if plan.subject.dirty {
-        overlay(&git, root, &mut found)?;
-    }
-    Ok(Source { root: root.into(), files: found })
+    let entries = git.tree(commit)?;
+    let over = if plan.subject.dirty { Some((git.root().to_owned(), changes(&git, &entries)?)) } else { None };
+    let mut source = Source { root: root.into(), files: list(entries), over };
+    let changed = source.overlay()?;
+    let gone: BTreeSet<&String> = source.over.iter().flat_map(|(_, paths)| paths).collect();
+    source.files.retain(|file| !gone.contains(&file.path));
+    source.files.extend(changed);
+    source.files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    Ok(source)
 }
 
 fn refresh(git: &Git, commit: &str, root: &Path) -> Result<()> {
@@ -75,40 +128,18 @@ fn refresh(git: &Git, commit: &str, root: &Path) -> Result<()> {
     checkout.switch_to(commit)
 }
 
-fn list(git: &Git, commit: &str) -> Result<Vec<SourceFile>> {
-    let entries = git.tree(commit)?.into_iter().filter_map(|entry| {
-        let kind = match entry.mode {
-            0o100_755 => FileKind::Executable,
-            0o120_000 => FileKind::Link,
-            0o160_000 => return None,
-            _ => FileKind::Plain,
-        };
-        Some(SourceFile { path: entry.path, kind })
-    });
-    Ok(entries.collect())
+fn list(entries: Vec<TreeEntry>) -> Vec<SourceFile> {
+    let file = |entry: TreeEntry| FileKind::of_mode(entry.mode).map(|kind| SourceFile { path: entry.path, kind });
+    entries.into_iter().filter_map(file).collect()
 }
 
-/// `--allow-dirty`: what differs in the work tree goes over the checkout, and the manifest says so.
-fn overlay(git: &Git, root: &Path, found: &mut Vec<SourceFile>) -> Result<()> {
-    for path in git.dirty()? {
-        let (from, to) = (git.root().join(&path), root.join(&path));
-        found.retain(|file| file.path != path);
-        files::remove_file(&to)?;
-        if files::exists(&from) {
-            files::create_dir(files::parent(&to))?;
-            let kind = files::clone_entry(&from, &to)?;
-            found.push(SourceFile {
-                path,
-                kind: if kind.link {
-                    FileKind::Link
-                } else if kind.executable {
-                    FileKind::Executable
-                } else {
-                    FileKind::Plain
-                },
-            });
-        }
+/// What differs in the work tree. A repository within it has a history of its own, and no path here stands for its changes.
+fn changes(git: &Git, entries: &[TreeEntry]) -> Result<Vec<String>> {
+    let dirty = git.dirty()?;
+    let is_submodule = |path: &String| entries.iter().any(|entry| entry.mode == SUBMODULE && entry.path == *path);
+    match dirty.iter().find(|path| path.ends_with('/') || is_submodule(path)) {
+        Some(inner) => Err(Error::refused(format!("{inner} is a git repository of its own: --allow-dirty can't take in what changed there"))
+            .hint("commit it there and here, or add it to .gitignore")),
+        None => Ok(dirty),
     }
-    found.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
-    Ok(())
 }

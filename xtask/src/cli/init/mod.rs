@@ -1,5 +1,7 @@
 //! `init`: an `xtask.toml` from what the repository holds: manifests, tags, a compose file, env examples. It is read back before it is written.
 
+mod node;
+
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -40,7 +42,7 @@ struct Seen {
     template: String,
     sources: Vec<SourceSpec>,
     packages: Vec<String>,
-    node: bool,
+    node: Option<node::Node>,
     compose: Option<String>,
     env: Vec<(String, String)>,
     extras: Vec<String>,
@@ -56,17 +58,23 @@ fn look(git: &Git) -> Result<Seen> {
         template: template(&git.tags()?),
         sources: versions::detect(&tree)?,
         packages: packages(git),
-        node: has("package.json"),
+        node: node(git, has)?,
         compose: first(&["docker-compose.yml", "docker-compose.yaml", "compose.yaml", "compose.yml"]),
         env: examples.map(|example| (example.trim_end_matches(".example").to_owned(), example.clone())).collect(),
         extras: ["README.md", "LICENSE", "LICENSE-MIT", "LICENSE-APACHE"].into_iter().filter(|name| has(name)).map(str::to_owned).collect(),
     })
 }
 
+fn node(git: &Git, has: impl Fn(&str) -> bool) -> Result<Option<node::Node>> {
+    let text = |name: &str| files::read_text_if_there(&git.root().join(name));
+    let ignored = text(".gitignore")?.unwrap_or_default();
+    Ok(text("package.json")?.filter(|_| has("package.json")).map(|manifest| node::look(&manifest, &ignored, has)))
+}
+
 fn name(git: &Git) -> String {
     let folder = git.root().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
-    let name = name.trim_start_matches('.').to_owned();
+    let name = name.trim_matches(['.', '-']).to_owned();
     if name.is_empty() { "project".into() } else { name }
 }
 
@@ -110,17 +118,20 @@ fn artifacts(seen: &Seen) -> String {
         // Writing into a String can't fail.
         let _ = writeln!(text, "\n[[artifact]]\nname = {0}\ncargo = {{ package = {0} }}\nfiles = {files}\nformats = [\"tar.gz\"]", quote(package));
     }
-    if seen.packages.is_empty() && seen.node {
-        let _ = writeln!(
-            text,
-            "\n[[artifact]]\nname = {}\nrun = [\"npm ci\", \"npm run build\"]\nfiles = [\"dist/**\"]\nformats = [\"tar.gz\"]",
-            quote(&seen.name)
-        );
-    } else if seen.packages.is_empty() {
-        let files = if seen.extras.is_empty() { "[\"**\"]" } else { &files };
-        let _ = writeln!(text, "\n[[artifact]]\nname = {}\nfiles = {files}\nformats = [\"tar.gz\"]", quote(&seen.name));
+    match &seen.node {
+        Some(node) if seen.packages.is_empty() => text += &files_artifact(&seen.name, &node.run, &quote(&node.files)),
+        None if seen.packages.is_empty() => {
+            let files = if seen.extras.is_empty() { quote("**") } else { files.trim_matches(['[', ']']).to_owned() };
+            text += &files_artifact(&seen.name, &[], &files);
+        }
+        _ => {}
     }
     text
+}
+
+fn files_artifact(name: &str, run: &[String], files: &str) -> String {
+    let run = if run.is_empty() { String::new() } else { format!("run = {}\n", list(run)) };
+    format!("\n[[artifact]]\nname = {}\n{run}files = [{files}]\nformats = [\"tar.gz\"]\n", quote(name))
 }
 
 fn services(seen: &Seen) -> String {

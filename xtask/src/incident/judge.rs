@@ -82,7 +82,7 @@ pub fn is_secret(hit: &Hit<'_>, line: &[u8], path: &str) -> bool {
         "basic-auth" => decode_base64(value).split(|byte| *byte == b':').nth(1).is_some_and(is_password),
         "bearer-token" | "cookie" | "jwt" => is_random(value),
         // Other programs' names begin with `sk-` too.
-        "openai-key" => is_varied(value) && turns(value) * 4 >= value.len(),
+        "openai-key" => is_varied(value) && value.split(|byte| *byte == b'-').any(|part| part.len() >= 16),
         _ if hit.by_name => is_random(value) || is_settings(path) && is_password(value) && value.len() <= 64,
         _ => is_varied(value),
     }

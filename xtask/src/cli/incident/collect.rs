@@ -11,7 +11,7 @@ use crate::{
         check,
     },
     config::{ForgeKind, Project},
-    effects::{clock, lock},
+    effects::{clock, files, lock},
     incident::bundle::{self, Collected, Known, Wanted},
     kernel::{Result, human_bytes},
     ledger::Journal,
@@ -41,7 +41,10 @@ fn out(session: &Session, project: &Project, args: &CollectArgs) -> Result<PathB
     let name = format!("{}-{}.zip", project.config.name, clock::now().format("%Y%m%dT%H%M%SZ"));
     Ok(match &args.out {
         Some(path) => session.folder()?.join(path),
-        None => project.state().join("incidents").join(name),
+        None => {
+            files::ignore_itself(&project.state())?;
+            project.state().join("incidents").join(name)
+        }
     })
 }
 

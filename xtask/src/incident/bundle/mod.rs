@@ -186,9 +186,32 @@ fn scan(path: &Path, redactor: &Redactor) -> Result<Vec<String>> {
     archive::for_each_entry(path, &policy, &mut |item, reader| {
         let clean = write::is_clean(redactor, reader)? && write::is_clean(redactor, item.name.as_bytes())?;
         if !clean {
-            left.push(item.name.clone());
+            // The name itself may be what is left.
+            let named = write::is_clean(redactor, item.name.as_bytes())?;
+            left.push(if named { item.name.clone() } else { "an entry's name".to_owned() });
         }
         Ok(())
     })?;
     Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Kind;
+
+    #[test]
+    fn a_bundle_with_a_secret_left_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let redactor = Redactor::new(&[Secret::new("CANARY", "zebra-kite-4711")]);
+        for (name, text) in [("logs/a.log", "so zebra-kite-4711 it is"), ("logs/a.log", "emVicmEta2l0ZS00NzEx"), ("logs/zebra-kite-4711", "named so")] {
+            let entries = [Entry::bytes("00-summary.md", "fine"), Entry::bytes(name, text)];
+            let out = folder.path().join("bundle.zip");
+            let error = pack(&entries, &out, &redactor, &Events::none()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Mismatch, "{error:?}");
+            assert!(files::list(folder.path()).unwrap().is_empty(), "nothing is left of it");
+        }
+        let fine = pack(&[Entry::bytes("00-summary.md", "[redacted:canary:1]")], &folder.path().join("bundle.zip"), &redactor, &Events::none());
+        assert_eq!((fine.unwrap().entries, files::list(folder.path()).unwrap()), (1, vec!["bundle.zip".to_owned()]));
+    }
 }

@@ -19,6 +19,8 @@ mod install;
 mod release;
 mod rollback;
 mod strange;
+mod rollback_github;
+mod rollback_model;
 mod support;
 mod versions;
 mod witnesses;

@@ -179,7 +179,7 @@ fn act(session: &Session, ground: &Ground<'_>, facts: &Facts, decided: Decided, 
 
 /// Everything that can fail without having changed anything comes before the journal.
 fn carry_out(ground: &Ground<'_>, facts: &Facts, detail: Detail) -> Result<Outcome> {
-    rollback::prepare(ground, &detail.plan, detail.direction)?;
+    rollback::prepare(ground, facts, &detail.plan, detail.direction)?;
     let journal = rollback::begin(&ground.project.state(), &detail)?;
     let target = detail.plan.target.clone();
     let template = &ground.project.config.tag;

@@ -37,6 +37,11 @@ pub trait Forge: Send + Sync {
         Ok(survey)
     }
 
+    /// Whether these credentials can change anything at all, as far as can be said without asking.
+    fn may_write(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What stands in the way of publishing, as far as can be seen before anything is built or sent.
     fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>>;
 

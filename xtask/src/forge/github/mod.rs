@@ -129,6 +129,10 @@ impl Forge for GitHub {
         self.run(self.hub.survey())
     }
 
+    fn may_write(&self) -> Result<()> {
+        self.hub.need_token()
+    }
+
     fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>> {
         self.run(self.hub.preflight(intent, survey))
     }

@@ -115,8 +115,25 @@ pub fn begin(state: &Path, detail: &Detail) -> Result<Journal> {
     Ok(journal)
 }
 
+/// Credentials that can't change the forge are found out before anything else is changed.
+fn allowed(ground: &Ground<'_>, facts: &Facts, plan: &Plan) -> Result<()> {
+    let (Some(forge), Some((survey, _)), Some(releases)) = (ground.forge, &facts.forge, &plan.releases) else { return Ok(()) };
+    if releases.before == releases.after && releases.marks.is_empty() {
+        return Ok(());
+    }
+    let here = |error: Error| error.hint("or take back only what is here: `--only services,app`");
+    forge.may_write().map_err(here)?;
+    let stops: Vec<Finding> = survey.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
+    if stops.is_empty() {
+        return Ok(());
+    }
+    let kind = if stops.iter().all(|finding| finding.code == "missing-push-permission") { Kind::Denied } else { Kind::Refused };
+    Err(here(Error::new(kind, "the forge can't be changed: nothing was").with_findings(stops)))
+}
+
 /// Brings the application's version beside the one that runs: nothing is switched, so a failure changes nothing.
-pub fn prepare(ground: &Ground<'_>, plan: &Plan, direction: Direction) -> Result<()> {
+pub fn prepare(ground: &Ground<'_>, facts: &Facts, plan: &Plan, direction: Direction) -> Result<()> {
+    allowed(ground, facts, plan)?;
     let Some((root, tag)) = app(plan, direction) else { return Ok(()) };
     let configured = ground.project.config.install.as_ref().and_then(|target| target.artifact.as_deref());
     let source = Source { cache: ground.cache, forge: ground.forge, platform: Platform::of(&build::host_target()) };
@@ -134,7 +151,7 @@ fn app(plan: &Plan, direction: Direction) -> Option<(&Path, &str)> {
 
 /// Goes through the parts; what is done is noted after each.
 pub fn carry_out(ground: &Ground<'_>, facts: &Facts, mut journal: Journal, mut detail: Detail, template: &TagTemplate) -> Result<Outcome> {
-    prepare(ground, &detail.plan, detail.direction)?;
+    prepare(ground, facts, &detail.plan, detail.direction)?;
     if let Some((root, tag)) = app(&detail.plan, detail.direction) {
         ground.events.step(format!("the installed application: {tag}"));
         let keep = ground.project.config.install.as_ref().and_then(|target| target.keep).unwrap_or(install::KEEP);

@@ -1,0 +1,132 @@
+//! `release`, `prune`, `rollback` and its undo in seeded random sequences against a model: what is live, the one before, and where a rollback leads
+//! or came from is never removed; latest and what is installed are what the model says.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    rollback::{product, release},
+    support::Scratch,
+};
+
+/// A small generator: the same seed gives the same walk.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// What the model knows.
+struct Model {
+    /// Minor versions that are published, and whether each is offered.
+    there: BTreeMap<u64, bool>,
+    latest: u64,
+    /// Latest before, target, and what was marked: the undo stack.
+    stack: Vec<(u64, u64, Vec<u64>)>,
+    next: u64,
+}
+
+fn tag(minor: u64) -> String {
+    format!("v1.{minor}.0")
+}
+
+impl Model {
+    /// What must be there whatever was pruned.
+    fn sacred(&self) -> Vec<u64> {
+        let ends = self.stack.last().map(|(from, to, _)| [*from, *to]).into_iter().flatten();
+        let below = self.there.iter().filter(|(minor, offered)| **offered && **minor < self.latest).map(|(minor, _)| *minor).max();
+        std::iter::once(self.latest).chain(ends).chain(below).collect()
+    }
+
+    fn check(&mut self, scratch: &Scratch, sacred: &[u64], story: &[String]) {
+        let releases = scratch.project().join("target/releases");
+        for minor in sacred {
+            assert!(releases.join(tag(*minor)).is_dir(), "{} is gone: {story:#?}", tag(*minor));
+        }
+        self.there.retain(|minor, _| releases.join(tag(*minor)).is_dir());
+        let latest = std::fs::read_to_string(releases.join(".latest")).unwrap();
+        assert_eq!(latest.trim(), tag(self.latest), "{story:#?}");
+        for (minor, offered) in &self.there {
+            let meta: serde_json::Value = serde_json::from_str(&scratch.read(&format!("target/releases/.meta/{}.json", tag(*minor)))).unwrap();
+            assert_eq!(meta["prerelease"] == false, *offered, "{}: {story:#?}", tag(*minor));
+            assert_eq!(meta["notes"].as_str().unwrap().contains("xtask:rollback"), !*offered, "{}: {story:#?}", tag(*minor));
+        }
+    }
+
+    fn step(&mut self, scratch: &Scratch, dice: &mut Dice) -> String {
+        match dice.roll(5) {
+            0 => {
+                let minor = self.next;
+                self.next += 1;
+                release(scratch, &format!("1.{minor}.0"));
+                self.there.insert(minor, true);
+                self.latest = minor;
+                format!("release {}", tag(minor))
+            }
+            1 => {
+                let keep = (1 + dice.roll(3)).to_string();
+                scratch.xtask(&["prune", "--keep", &keep, "--keep-prereleases", "0", "--yes"]).exits(0);
+                format!("prune {keep}")
+            }
+            2 if !self.stack.is_empty() => self.undo(scratch),
+            _ => {
+                let at = usize::try_from(dice.roll(self.there.len() as u64)).unwrap();
+                let target = *self.there.keys().nth(at).unwrap();
+                self.back(scratch, target)
+            }
+        }
+    }
+
+    fn back(&mut self, scratch: &Scratch, target: u64) -> String {
+        let run = scratch.xtask(&["rollback", "--to", &tag(target), "--yes"]).exits(0);
+        let story = format!("rollback {} from {}", tag(target), tag(self.latest));
+        if target == self.latest {
+            assert!(run.stdout.contains("live already"), "{}", run.stdout);
+            return story;
+        }
+        let mut changed: Vec<u64> = self.there.iter().filter(|(minor, offered)| **minor > target && **offered).map(|(minor, _)| *minor).collect();
+        for minor in &changed {
+            self.there.insert(*minor, false);
+        }
+        if self.there.insert(target, true) == Some(false) {
+            changed.push(target);
+        }
+        self.stack.push((self.latest, target, changed));
+        self.latest = target;
+        story
+    }
+
+    fn undo(&mut self, scratch: &Scratch) -> String {
+        let Some((from, to, changed)) = self.stack.last().cloned() else { return String::new() };
+        if !self.there.contains_key(&from) {
+            return "nothing: an older rollback's origin was pruned".into();
+        }
+        scratch.xtask(&["rollback", "--undo", "--yes"]).exits(0);
+        for minor in changed {
+            self.there.entry(minor).and_modify(|offered| *offered = !*offered);
+        }
+        self.stack.pop();
+        self.latest = from;
+        format!("undo {} → {}", tag(to), tag(from))
+    }
+}
+
+#[test]
+fn any_sequence_keeps_what_a_rollback_needs() {
+    for seed in [1, 7, 42] {
+        let scratch = product(&["1.0.0", "1.1.0", "1.2.0"]);
+        let mut dice = Dice(seed);
+        let there = [0, 1, 2].map(|minor| (minor, true)).into_iter().collect();
+        let mut model = Model { there, latest: 2, stack: Vec::new(), next: 3 };
+        let mut story = vec![format!("seed {seed}")];
+        for _ in 0..14 {
+            let sacred = model.sacred();
+            let did = model.step(&scratch, &mut dice);
+            story.push(did.clone());
+            let pruned = if did.starts_with("prune") { sacred } else { model.sacred() };
+            model.check(&scratch, &pruned, &story);
+        }
+    }
+}

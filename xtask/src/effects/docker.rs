@@ -295,9 +295,6 @@ pub fn exec(container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
 pub struct Image {
     /// `sha256:…` of its configuration: the same on every machine that has it.
     pub id: String,
-    /// Names that point to it here.
-    #[serde(default)]
-    pub repo_tags: Option<Vec<String>>,
     /// `name@sha256:…` of the registries that it came from; empty for images that were made here.
     #[serde(default)]
     pub repo_digests: Option<Vec<String>>,
@@ -328,11 +325,6 @@ pub fn image(reference: &str) -> Result<Option<Image>> {
 /// Gives an image one more name.
 pub fn tag(image: &str, name: &str) -> Result<()> {
     docker(["tag", image, name]).read().map(drop)
-}
-
-/// Takes a name from an image; the image goes with its last name. One that is gone already is fine.
-pub fn untag(name: &str) -> Result<()> {
-    gone(&docker(["rmi", "--no-prune", name]))
 }
 
 /// The last lines that a container printed, both streams in the order the engine kept.

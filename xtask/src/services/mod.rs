@@ -6,6 +6,7 @@
 mod compose;
 mod exposure;
 mod format;
+pub mod harden;
 mod health;
 mod images;
 mod manage;
@@ -16,7 +17,7 @@ mod stack;
 mod status;
 
 pub use exposure::check;
-pub use images::{ImageRef, Recorded, images};
+pub use images::{ImageRef, images};
 pub use manage::{Destroy, DownPlan, down, down_plan, last_logs, logs, pull, restart, up};
 pub use stack::Stack;
 pub use status::{ServiceStatus, status};

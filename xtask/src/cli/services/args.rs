@@ -30,6 +30,8 @@ pub(crate) enum Services {
     },
     /// Fetch the images
     Pull(Named),
+    /// Migrate to hardened settings: back up, remove the old containers, start anew, compare
+    Harden,
     /// Switch services to other images, backed up and proven; back again where that fails
     Switch(Switch),
 }
@@ -69,6 +71,7 @@ impl Services {
             Self::Status => "services status",
             Self::Logs { .. } => "services logs",
             Self::Pull(_) => "services pull",
+            Self::Harden => "services harden",
             Self::Switch(_) => "services switch",
         }
     }

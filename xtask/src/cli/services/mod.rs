@@ -2,6 +2,7 @@
 
 mod args;
 mod down;
+mod harden;
 mod logs;
 mod status;
 mod switch;
@@ -20,6 +21,7 @@ pub(super) fn run(session: &Session, command: &Services) -> Result<Answer> {
         Services::Restart(named) => up::restart(session, &named.services),
         Services::Pull(named) => up::pull(session, &named.services),
         Services::Down { volumes } => down::run(session, *volumes),
+        Services::Harden => harden::run(session),
         Services::Switch(args) => switch::run(session, args),
         Services::Status => status::run(session),
         Services::Logs { named, follow, tail } => logs::run(session, &named.services, *tail, *follow),

@@ -9,7 +9,7 @@ mod source;
 pub mod variables;
 
 pub use flavour::{Flavour, Generation, detect};
-pub use rendered::{Healthcheck, Mount, Port, Rendered, Service};
+pub use rendered::{Rendered, Service};
 pub use source::Source;
 
 use std::path::{Path, PathBuf};

@@ -165,11 +165,6 @@ impl EnvFile {
         self.assignments().filter(|(_, key, _)| *key == name).last().map(|(line, _, _)| line)
     }
 
-    /// All names that it sets, in their order.
-    pub fn names(&self) -> Vec<&str> {
-        self.assignments().map(|(_, key, _)| key).collect()
-    }
-
     fn assignments(&self) -> impl Iterator<Item = (usize, &str, &str)> {
         self.text.lines().enumerate().filter_map(|(index, line)| {
             let (key, value) = line.trim_start().split_once('=')?;

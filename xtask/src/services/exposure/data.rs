@@ -109,7 +109,7 @@ pub fn falkordb_version(tag: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-pub(super) fn check(subject: &Subject<'_>, live: Option<&Live>) -> Vec<Finding> {
+pub(in crate::services) fn check(subject: &Subject<'_>, live: Option<&Live>) -> Vec<Finding> {
     let Some(engine) = engine_of(subject) else { return Vec::new() };
     let configured: Vec<String> = subject.service.mounts.iter().filter(|mount| mount.kind != "tmpfs").map(|mount| mount.target.clone()).collect();
     let folder = live.map_or_else(|| expected(subject, engine), |live| live.folder.clone());

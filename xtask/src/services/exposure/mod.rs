@@ -72,7 +72,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn ports(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn ports(subject: &Subject<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (index, port) in subject.service.ports.iter().enumerate().filter(|(_, port)| !port.is_local()) {
         let host = port.host.as_deref().unwrap_or("every address");

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "called with json! on the spot")]
 fn seen(state: serde_json::Value, restarts: u64) -> Seen {
     let container = json!({"Id": "c", "Name": "/c", "Image": "sha256:1", "State": state, "Config": {"Image": "x:1"}});
     Seen { container: Some(serde_json::from_value(container).unwrap()), restarts, steady: Duration::from_secs(60), settle: SETTLE, ..Seen::default() }

@@ -69,7 +69,7 @@ pub fn resume(project: &Project, events: &Events) -> Result<Option<Done>> {
     if detail.direction == Direction::Back {
         back(project, &detail.plan, events)?;
         journal.close()?;
-        return Err(reverted(&detail.plan, Error::unexpected(detail.reason.unwrap_or_else(|| "it was taken back".into()))));
+        return Err(reverted(&detail.plan, &Error::unexpected(detail.reason.unwrap_or_else(|| "it was taken back".into()))));
     }
     let begun = Instant::now();
     match forward(project, &detail.plan, &[], events) {
@@ -272,7 +272,7 @@ fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, err
     detail.reason = Some(error.chain());
     let gone_back = journal.write("it failed: going back to what was before", detail).and_then(|()| back(project, &detail.plan, events));
     match gone_back.and_then(|()| journal.clone().close()) {
-        Ok(()) => reverted(&detail.plan, error).with_findings(story),
+        Ok(()) => reverted(&detail.plan, &error).with_findings(story),
         Err(second) => Error::partial(format!("{}, and going back failed too: {}", error.chain(), second.chain()))
             .with_findings(story)
             .with_findings(second.found().to_vec())
@@ -280,7 +280,7 @@ fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, err
     }
 }
 
-fn reverted(plan: &Plan, error: Error) -> Error {
+fn reverted(plan: &Plan, error: &Error) -> Error {
     let state = if plan.healthy.len() == plan.running.len() { "healthy" } else { "as it was before, which was not healthy" };
     Error::new(Kind::Reverted, format!("{} was not healthy; the previous images are back, {state}", plan.label)).caused_by(error.chain())
 }

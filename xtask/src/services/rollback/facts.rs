@@ -92,7 +92,7 @@ fn look(project: &Project, service: &str, configured: &str, container: Option<&C
 }
 
 /// A service's server, with the password that its backup knows.
-pub(super) fn server(project: &Project, service: &str, container: &Container) -> Redis {
+pub(in crate::services) fn server(project: &Project, service: &str, container: &Container) -> Redis {
     Redis::new(Reach::Container(container.id.clone()), password(project, service, container))
 }
 

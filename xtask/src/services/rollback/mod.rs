@@ -9,6 +9,7 @@ mod plan;
 mod record;
 
 pub use execute::{Safety, execute, resume, undo};
+pub(super) use facts::server;
 pub use facts::{Current, Facts, Found};
 pub use plan::{Change, From, Plan, plan};
-pub use record::{Done, JOURNAL, last, pending};
+pub use record::{Done, last, pending};

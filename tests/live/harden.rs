@@ -1,0 +1,81 @@
+//! The runbook's migration on its own stack, in which the data is not in the volume.
+
+use crate::{
+    kit::{Compose, Stack, docker},
+    support::Run,
+};
+
+const BACKUP: &str = "[[backup]]\nname = \"falkordb\"\nservice = \"falkordb\"\nvolume = \"falkordb_data\"\nengine = \"redis\"\n";
+
+fn fill(stack: &Stack) {
+    stack.redis(&["GRAPH.QUERY", "g", "UNWIND range(1, 50) AS i CREATE (:A {name: 'Zoë', i: i})"]);
+}
+
+fn nodes(stack: &Stack) -> String {
+    stack.redis(&["GRAPH.RO_QUERY", "g", "MATCH (n) RETURN count(n)"]).lines().nth(1).unwrap_or_default().trim().to_owned()
+}
+
+fn fix_mount(stack: &Stack) {
+    let text = stack.scratch.read("docker-compose.yml").replace("falkordb_data:/data", "falkordb_data:/var/lib/falkordb/data");
+    stack.scratch.write("docker-compose.yml", text);
+}
+
+#[test]
+fn data_outside_the_volume_is_saved_and_moved_in() {
+    let Some(stack) = Stack::new(Compose::V2) else { return };
+    stack.configure(BACKUP);
+    stack.xtask(&["services", "up"]).exits(0);
+    fill(&stack);
+    let check = stack.xtask(&["check", "--only", "services"]).exits(3);
+    assert!(check.stderr.contains("writes its data to /var/lib/falkordb/data (the running server says)"), "{}", check.stderr);
+    // The compose file itself has to be right first.
+    let refused = stack.xtask(&["services", "harden", "--yes"]).exits(3);
+    assert!(refused.stderr.contains("mount it where the data is: - falkordb_data:/var/lib/falkordb/data"), "{}", refused.stderr);
+
+    fix_mount(&stack);
+    let plan = stack.xtask(&["services", "harden", "--dry-run"]).exits(0).stdout;
+    assert!(plan.contains("NOT in its volume"), "{plan}");
+    stack.xtask(&["services", "harden"]).exits(2);
+    stack.xtask(&["services", "harden", "--yes"]).exits(0);
+    assert_eq!((nodes(&stack), stack.redis(&["CONFIG", "GET", "appendonly"])), ("50".into(), "appendonly\nyes".into()));
+    stack.xtask(&["services", "down"]).exits(0);
+    stack.xtask(&["services", "up"]).exits(0);
+    assert_eq!(nodes(&stack), "50", "now the data outlives its container");
+}
+
+#[test]
+fn a_container_that_the_desktop_application_started_is_taken_over() {
+    let Some(stack) = Stack::hardened(Compose::V1) else { return };
+    stack.configure(BACKUP);
+    let (name, mount) = (stack.container("falkordb"), format!("{}:/var/lib/falkordb/data", stack.volume()));
+    Run::of(&mut docker(&["run", "-d", "--name", &name, "-v", &mount, "-e", "REDIS_ARGS=--appendonly yes", "xtask-live/falkordb:4.16.2"])).exits(0);
+    crate::kit::until(20, "the server", || Run::of(&mut docker(&["exec", &name, "redis-cli", "ping"])).stdout.trim() == "PONG");
+    fill(&stack);
+    let run = stack.xtask(&["services", "harden", "--yes"]);
+    if run.code != Some(0) {
+        Run::of(&mut docker(&["rm", "-fv", &name]));
+        Run::of(&mut docker(&["volume", "rm", "-f", &stack.volume()]));
+    }
+    run.exits(0);
+    assert_eq!(nodes(&stack), "50");
+    assert_eq!(stack.inspect(&name, "{{.Config.Image}} {{.State.Health.Status}}"), "xtask-live/falkordb:4.16.3 healthy");
+    Run::of(stack.compose(&["down", "-v"]).exits(0).code.map(|_| docker(&["volume", "rm", "-f", &stack.volume()])).as_mut().unwrap());
+}
+
+#[test]
+fn killed_on_the_way_the_same_command_ends_with_all_data() {
+    for k in [40, 90, 130] {
+        let Some(stack) = Stack::new(Compose::V2) else { return };
+        stack.configure(BACKUP);
+        stack.xtask(&["services", "up"]).exits(0);
+        fill(&stack);
+        fix_mount(&stack);
+        let killed = stack.xtask_env(&["services", "harden", "--yes"], &[("XTASK_TEST_CRASH_AFTER", &k.to_string())]);
+        assert!(k > 100 || killed.code.is_none(), "effect {k} was to be the last: {}", killed.stderr);
+        let status = stack.xtask(&["status"]).stdout;
+        if killed.code.is_none() || status.contains("harden the services") {
+            stack.xtask(&["services", "harden", "--yes"]).exits(0);
+        }
+        assert_eq!(nodes(&stack), "50", "killed after effect {k}: {status}\n{}", killed.stderr);
+    }
+}

@@ -27,6 +27,17 @@
 //!
 //! A workspace can have an `xtask` package of its own with a `main` of three lines that calls [`main`].
 
+#![cfg_attr(
+    test,
+    expect(
+        clippy::disallowed_methods,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used,
+        reason = "unit tests write fixtures, start servers and end where something is not as it must be"
+    )
+)]
+
 pub mod archive;
 pub mod forge;
 pub mod kernel;

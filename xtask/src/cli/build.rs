@@ -43,7 +43,7 @@ pub(super) fn run(session: &Session, args: &BuildArgs) -> Result<Answer> {
     let rows = files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
     let table = show::assets(&format!("{} built in {}", plan.subject.tag, out.display()), rows);
     let data = json!({ "tag": plan.subject.tag.name, "commit": plan.subject.commit, "out": out, "files": files });
-    Ok(Answer::new(&data, View::Table(table)).found(findings).output("out", out.display()))
+    Ok(Answer::new(&data, View::Table(table)).found(findings).output("out", &out.display()))
 }
 
 /// A tag where one is named or at HEAD; else a snapshot: building is not releasing.

@@ -20,7 +20,7 @@ pub(super) fn run(session: &Session, args: &PlanArgs) -> Result<Answer> {
     if args.matrix {
         let matrix = plan::matrix(&prepared.plan, &project.config.workflows.runners);
         let text = matrix.to_string();
-        return Ok(Answer::new(&matrix, View::Text(text.clone())).found(prepared.findings).output("matrix", text));
+        return Ok(Answer::new(&matrix, View::Text(text.clone())).found(prepared.findings).output("matrix", &text));
     }
     Ok(show::plan(&prepared.plan, &prepared.findings, &forge.place()))
 }

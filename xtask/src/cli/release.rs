@@ -160,7 +160,7 @@ fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Pr
         .output("version", &verified.manifest.version)
         .output("release-id", &published.release.id)
         .output("html-url", &published.release.url)
-        .output("digests", digests.trim_end()))
+        .output("digests", &digests.trim_end()))
 }
 
 /// The night on which this release turns out bad: it is cached, and the one before it is looked at. Neither may fail a release that is published.

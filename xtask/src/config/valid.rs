@@ -196,9 +196,7 @@ impl Check<'_> {
             self.that(!both, &key("run"), || "an artifact has either `cargo` or `run`".into(), "split it into two artifacts");
             let something = raw.cargo.is_some() || !raw.files.is_empty();
             self.that(something, &key("files"), || "this artifact holds nothing".into(), "name the files that go in, e.g. files = [\"dist/**\"]");
-            for (name, globs) in [("files", &raw.files)] {
-                self.globs(&key(name), globs);
-            }
+            self.globs(&key("files"), &raw.files);
             artifacts.push(artifact(raw));
         }
         artifacts

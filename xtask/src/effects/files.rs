@@ -170,7 +170,7 @@ pub fn ignore_itself(folder: &Path) -> Result<()> {
     if exists(&file) {
         return Ok(());
     }
-    fs::create_dir_all(folder).and_then(|()| fs::File::create(&file)?.write_all(b"*\n")).context(|| format!("create the folder {}", folder.display()))?;
+    fs::create_dir_all(folder).and_then(|()| File::create(&file)?.write_all(b"*\n")).context(|| format!("create the folder {}", folder.display()))?;
     crash::point("create state folder");
     Ok(())
 }
@@ -298,13 +298,6 @@ pub fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
-}
-
-/// Everything on standard input.
-pub fn read_stdin() -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::stdin().lock().read_to_end(&mut bytes).context(|| "read standard input".into())?;
-    Ok(bytes)
 }
 
 /// What a file is, for those who copy it.

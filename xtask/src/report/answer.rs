@@ -46,25 +46,24 @@ impl Answer {
 
     /// Adds a step output for GitHub Actions.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over values and references alike")]
-    pub fn output(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+    pub fn output(mut self, name: &str, value: &impl std::fmt::Display) -> Self {
         self.outputs.push((name.into(), value.to_string()));
         self
     }
 
     /// The JSON document of the contract.
     pub fn document(&self, command: &str) -> Value {
-        document(command, self.kind.map_or("ok", Kind::outcome), self.data.clone(), &self.findings)
+        document(command, self.kind.map_or("ok", Kind::outcome), &self.data, &self.findings)
     }
 }
 
 /// The JSON document of a failure.
 pub(super) fn error_document(command: &str, error: &Error) -> Value {
     let data = json!({ "error": error.chain(), "hints": error.hints(), "exit": error.kind().exit_code() });
-    document(command, error.kind().outcome(), data, error.found())
+    document(command, error.kind().outcome(), &data, error.found())
 }
 
-fn document(command: &str, outcome: &str, data: Value, findings: &[Finding]) -> Value {
+fn document(command: &str, outcome: &str, data: &Value, findings: &[Finding]) -> Value {
     json!({ "schema": 1, "command": command, "outcome": outcome, "data": data, "findings": findings })
 }
 

@@ -30,11 +30,6 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// Whether it has no row.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     pub(super) fn render(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(TableStyle::new()).set_header(self.head.iter().map(|name| name.to_uppercase()));

@@ -26,7 +26,7 @@ pub(super) fn run(session: &Session, args: &CollectArgs) -> Result<Answer> {
     let wanted = Wanted { tail: args.tail, since: args.since.clone(), out: out(session, &project, args)? };
     let known = Known { findings: findings(session, &project)?, status: status(session, &project)? };
     let collected = bundle::collect(&project, &wanted, &known, &session.events)?;
-    Ok(Answer::new(&collected, View::All(vec![View::Text(text(&collected)), View::Table(table(&collected))])).output("bundle", collected.file.display()))
+    Ok(Answer::new(&collected, View::All(vec![View::Text(text(&collected)), View::Table(table(&collected))])).output("bundle", &collected.file.display()))
 }
 
 fn plan(project: &Project) -> Result<Answer> {

@@ -74,7 +74,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Answer {
     let Some(why) = &outcome.waits else {
         let mut lines = vec![format!("{live} is live, read back and recorded")];
         lines.extend(outcome.plan.cannot.iter().map(|line| format!("not done by this: {line}")));
-        return Answer::new(&data, View::All(lines.into_iter().map(View::Text).collect())).output("live", live);
+        return Answer::new(&data, View::All(lines.into_iter().map(View::Text).collect())).output("live", &live);
     };
     let finding =
         Finding::warning("releases-wait", format!("the forge's part waits: {why}")).hint(format!("give it again when the forge can be reached: {resume}"));

@@ -16,6 +16,7 @@ mod github_release;
 mod house;
 mod incident;
 mod install;
+mod pipeline;
 mod release;
 mod rollback;
 mod rollback_github;

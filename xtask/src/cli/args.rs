@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Status(ForgeArgs),
     /// What was done here
     History(HistoryArgs),
+    /// Write the GitHub Actions pipelines, or say that they drifted
+    Workflows(super::workflows::Args),
     /// This repository's own checks
     Ci(CiArgs),
     /// Print the JSON Schema of xtask.toml
@@ -127,6 +129,7 @@ impl Command {
             Self::Env(_) => "env",
             Self::Status(_) => "status",
             Self::History(_) => "history",
+            Self::Workflows(_) => "workflows",
             Self::Ci(_) => "ci",
             Self::Schema => "schema",
             Self::Completions(_) => "completions",
@@ -226,7 +229,7 @@ pub(crate) struct BuildArgs {
     /// Build a snapshot of HEAD
     #[arg(long)]
     pub(crate) snapshot: bool,
-    /// Only these targets
+    /// Only these targets; `any` stands for artifacts that need none
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Vec<String>,
     /// The folder to fill [default: .xtask/dist/TAG]
@@ -261,6 +264,9 @@ pub(crate) struct ReleaseArgs {
     /// Only these targets
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Vec<String>,
+    /// Take what `build` made elsewhere: a folder that it filled, or one that holds several
+    #[arg(long, value_name = "DIR", conflicts_with = "allow_dirty")]
+    pub(crate) from: Vec<PathBuf>,
     /// Where to [default: release.forge]
     #[arg(long, value_enum)]
     pub(crate) forge: Option<ForgeKind>,

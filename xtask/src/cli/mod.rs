@@ -25,6 +25,7 @@ mod show;
 mod status;
 mod texts;
 mod verify;
+mod workflows;
 
 pub(crate) use session::Session;
 
@@ -82,6 +83,7 @@ fn run(session: &Session, command: &Command) -> Result<Answer> {
         Command::Env(args) => env::run(session, args),
         Command::Status(args) => status::run(session, args),
         Command::History(args) => status::history(session, args),
+        Command::Workflows(args) => workflows::run(session, args),
         Command::Ci(args) => ci::run(session, args),
         Command::Schema => Ok(texts::schema()),
         Command::Completions(args) => Ok(texts::completions(args)),

@@ -6,8 +6,8 @@ use super::{
     forges, release, show,
 };
 use crate::{
-    kernel::Result,
-    release::plan,
+    kernel::{Context as _, Result},
+    release::{matrix, plan::ReleasePlan},
     report::{Answer, View},
 };
 
@@ -18,9 +18,15 @@ pub(super) fn run(session: &Session, args: &PlanArgs) -> Result<Answer> {
     let forge = forges::open(session, &project, args.forge)?;
     let prepared = release::prepare(&project, forge.as_ref(), &release_args)?;
     if args.matrix {
-        let matrix = plan::matrix(&prepared.plan, &project.config.workflows.runners);
-        let text = matrix.to_string();
-        return Ok(Answer::new(&matrix, View::Text(text.clone())).found(prepared.findings).output("matrix", &text));
+        let matrix = matrix::matrix(&prepared.plan, &project.config.workflows.runners);
+        let text = serde_json::to_string(&matrix).context(|| "write the matrix".into())?;
+        let answer = Answer::new(&matrix, View::Text(text.clone())).found(prepared.findings);
+        return Ok(named(answer, &prepared.plan).output("matrix", &text));
     }
-    Ok(show::plan(&prepared.plan, &prepared.findings, &forge.place()))
+    Ok(named(show::plan(&prepared.plan, &prepared.findings, &forge.place()), &prepared.plan))
+}
+
+/// What later jobs of a pipeline ask for.
+fn named(answer: Answer, plan: &ReleasePlan) -> Answer {
+    answer.output("tag", &plan.subject.tag.name).output("version", plan.subject.version()).output("commit", &plan.subject.commit)
 }

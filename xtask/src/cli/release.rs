@@ -1,5 +1,7 @@
 //! `release`: check → build → verify → draft → upload → compare → publish → elect latest → prune.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use super::{
@@ -17,12 +19,13 @@ use crate::{
     release::{
         build::{self, Place},
         cache::Cache,
-        notes,
+        merge, notes,
         plan::{self, ReleasePlan},
         preflight::{self, Ground},
         publish::{self, Published, State, Terms},
         rollback::{judge, past},
         subject::Choice,
+        updater,
         verify::{self, Verified},
     },
     report::{Answer, View},
@@ -49,6 +52,7 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
         return Err(Error::findings("the release is not ready: nothing was changed", prepared.findings).of_kind(kind));
     }
     if session.global.dry_run {
+        rehearse(session, &project, forge.as_ref(), &prepared, args)?;
         return Ok(answer);
     }
     prepared.findings.iter().for_each(|finding| session.events.warn(finding.clone()));
@@ -58,7 +62,8 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
 
 /// Builds, publishes, records what was prepared. `home` keeps ledger, cache and rules; it is another place than the project's where an old source is released again.
 pub(crate) fn go(session: &Session, project: &Project, home: &Project, forge: &dyn Forge, prepared: &Prepared, args: &ReleaseArgs) -> Result<Answer> {
-    let verified = build_and_verify(session, project, prepared)?;
+    let out = project.state().join("dist").join(&prepared.plan.subject.tag.name);
+    let verified = gather(session, project, prepared, args, &out)?;
     let published = publish(session, project, forge, prepared, &verified, args)?;
     finish(session, home, forge, prepared, &verified, &published)
 }
@@ -113,12 +118,30 @@ fn choice(args: &ReleaseArgs) -> Choice {
     }
 }
 
-fn build_and_verify(session: &Session, project: &Project, prepared: &Prepared) -> Result<Verified> {
+/// Builds, or takes the parts that were built elsewhere; nothing unverified comes out.
+fn gather(session: &Session, project: &Project, prepared: &Prepared, args: &ReleaseArgs, out: &Path) -> Result<Verified> {
     let place = Place::usual(&project.root, &project.config.name)?;
-    let out = project.state().join("dist").join(&prepared.plan.subject.tag.name);
-    let built = build::build(project, &prepared.plan, &place, &out, &session.events)?;
+    let built = if args.from.is_empty() {
+        build::build(project, &prepared.plan, &place, out, &session.events)?
+    } else {
+        let folder = session.folder()?;
+        let from: Vec<PathBuf> = args.from.iter().map(|from| folder.join(from)).collect();
+        merge::merge(project, &prepared.plan, &from, &place, out, &session.events)?
+    };
     session.events.step("verifying what was built");
     verify::built(built)
+}
+
+/// Parts that are at hand can be merged and judged without touching anything.
+fn rehearse(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, args: &ReleaseArgs) -> Result<()> {
+    if args.from.is_empty() {
+        return Ok(());
+    }
+    let scratch = files::scratch("rehearsal")?;
+    let verified = gather(session, project, prepared, args, &scratch.path().join("merged"))?;
+    updater::check(&verified, &forge.limits())?;
+    session.events.note(format!("{} files fit together", verified.files.len()));
+    Ok(())
 }
 
 fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, args: &ReleaseArgs) -> Result<Published> {

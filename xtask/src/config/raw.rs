@@ -400,10 +400,27 @@ pub struct InstallTarget {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct WorkflowRules {
-    /// The runner of a target triple, where the usual one doesn't do.
+    /// The runner of a target triple, where the usual one doesn't do; `rollback` and `drill` name those jobs' runners.
     pub runners: std::collections::BTreeMap<String, String>,
     /// The environment that protects `rollback.yml`; default `production`.
     pub environment: Option<String>,
     /// The command that checks the project in `ci.yml`; default: `xtask check`.
     pub ci: Option<String>,
+    /// Where pipelines get xtask from; default: `cargo xtask` where the repository has that alias, else the repository's variables
+    /// `XTASK_REPOSITORY`, `XTASK_VERSION` with `XTASK_DIGEST`, or `XTASK_REV`.
+    pub xtask: Option<XtaskSource>,
+}
+
+/// `[workflows.xtask]`: a release by its version and digest, or a commit that is built.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct XtaskSource {
+    /// `OWNER/NAME` of the repository that releases xtask.
+    pub repository: String,
+    /// A released version.
+    pub version: Option<String>,
+    /// The SHA-256 of that release's `SHA256SUMS`, which in turn holds those of its files.
+    pub digest: Option<String>,
+    /// A commit to build instead.
+    pub rev: Option<String>,
 }

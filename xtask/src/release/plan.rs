@@ -12,6 +12,8 @@ use crate::{
 pub const SUMS: &str = "SHA256SUMS";
 /// The manifest's file name.
 pub const MANIFEST: &str = "release.json";
+/// What stands for "no target" where targets are named: in the matrix and after `--target`.
+pub const ANY: &str = "any";
 
 /// What will be built and published.
 #[derive(Clone, Debug, Serialize)]
@@ -47,7 +49,8 @@ pub struct Unit {
 pub enum Targets {
     /// All that the configuration lists; this machine's where it lists none.
     Listed,
-    /// These only (`--target`); artifacts that don't depend on a target are built too.
+    /// These only (`--target`). Artifacts that don't depend on a target are built where [`ANY`] is among them, so that of many machines exactly
+    /// one builds them.
     Only(Vec<String>),
     /// This machine's only, whatever is listed: snapshots.
     Host,
@@ -73,17 +76,25 @@ pub fn plan(config: &Config, subject: Subject, forge: ForgeKind, targets: &Targe
 
 fn known_targets(config: &Config, targets: &Targets, host: &str) -> Result<()> {
     let Targets::Only(wanted) = targets else { return Ok(()) };
-    let listed: Vec<&str> = config.artifacts.iter().flat_map(|artifact| &artifact.targets).map(String::as_str).collect();
+    let mut listed: Vec<&str> = config.artifacts.iter().flat_map(|artifact| &artifact.targets).map(String::as_str).collect();
+    if config.artifacts.iter().any(|artifact| !depends(artifact)) {
+        listed.push(ANY);
+    }
     match wanted.iter().find(|target| !listed.contains(&target.as_str()) && target.as_str() != host) {
         Some(unknown) => Err(Error::usage(format!("no artifact has the target `{unknown}`")).hint(format!("known: {}", listed.join(", ")))),
         None => Ok(()),
     }
 }
 
+/// Whether an artifact is another one on every target.
+fn depends(artifact: &Artifact) -> bool {
+    matches!(artifact.build, Build::Cargo(_)) || !artifact.targets.is_empty()
+}
+
 fn artifact_targets(artifact: &Artifact, targets: &Targets, host: &str) -> Vec<Option<String>> {
-    let depends = matches!(artifact.build, Build::Cargo(_)) || !artifact.targets.is_empty();
     let listed = if artifact.targets.is_empty() { vec![host.to_owned()] } else { artifact.targets.clone() };
-    match (depends, targets) {
+    match (depends(artifact), targets) {
+        (false, Targets::Only(wanted)) if !wanted.iter().any(|target| target == ANY) => Vec::new(),
         (false, _) => vec![None],
         (true, Targets::Host) => vec![Some(host.to_owned())],
         (true, Targets::Listed) => listed.into_iter().map(Some).collect(),
@@ -106,35 +117,4 @@ pub fn stem(name: &str, version: &Version, target: Option<&str>) -> String {
 /// The version as file names hold it. GitHub keeps `+`, so nothing needs to change.
 fn file_version(version: &Version) -> String {
     version.to_string()
-}
-
-/// The GitHub Actions matrix: one entry a unit, with the runner that can build it.
-pub fn matrix(plan: &ReleasePlan, runners: &std::collections::BTreeMap<String, String>) -> serde_json::Value {
-    let mut targets: Vec<Option<&str>> = plan.units.iter().map(|unit| unit.target.as_deref()).collect();
-    targets.sort_unstable();
-    targets.dedup();
-    // Artifacts that need no target are built by every job's `build`; a job of their own is only needed when there is no other.
-    if targets.len() > 1 {
-        targets.retain(Option::is_some);
-    }
-    let include: Vec<_> =
-        targets.into_iter().map(|target| serde_json::json!({ "target": target.unwrap_or("any"), "runner": runner(target, runners) })).collect();
-    serde_json::json!({ "include": include })
-}
-
-fn runner(target: Option<&str>, runners: &std::collections::BTreeMap<String, String>) -> String {
-    let Some(target) = target else { return "ubuntu-24.04".into() };
-    if let Some(chosen) = runners.get(target) {
-        return chosen.clone();
-    }
-    let arm = target.starts_with("aarch64");
-    let usual = match (target, arm) {
-        (t, true) if t.contains("windows") => "windows-11-arm",
-        (t, false) if t.contains("windows") => "windows-2025",
-        (t, true) if t.contains("apple") => "macos-15",
-        (t, false) if t.contains("apple") => "macos-15-intel",
-        (_, true) => "ubuntu-24.04-arm",
-        (_, false) => "ubuntu-24.04",
-    };
-    usual.into()
 }

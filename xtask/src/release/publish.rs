@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     manifest::Manifest,
     plan::{MANIFEST, SUMS},
-    sums,
+    sums, updater,
     verify::{Verified, VerifiedFile},
 };
 use crate::{
@@ -56,6 +56,7 @@ pub fn publish(forge: &dyn Forge, survey: &Survey, verified: &Verified, terms: &
         return already(forge, existing, verified, terms, scratch, events);
     }
     fits(forge, verified)?;
+    updater::check(verified, &forge.limits())?;
     events.step(format!("publishing {} to {}", verified.manifest.tag, forge.place()));
     // A draft is visible to nobody but maintainers: whatever fails from here to `publish`, users see nothing of it.
     let draft = forge.open_draft(&terms.draft, survey)?;

@@ -54,7 +54,8 @@ fn elsewhere(project: &Project, manifest: &Manifest, scratch: &Path, events: &Ev
     let snapshot = project.config.tag.matches(&manifest.tag).is_none_or(|tag| git.commit(&tag.name).ok().flatten().is_none());
     let subject = Subject { tag, commit: manifest.commit.clone(), epoch: manifest.source_date_epoch, snapshot, dirty: false };
     let config = at_commit(project, &manifest.commit)?;
-    let mut targets: Vec<String> = manifest.artifacts.iter().filter_map(|listed| listed.target.clone()).collect();
+    let built = manifest.artifacts.iter().filter(|listed| listed.artifact.is_some());
+    let mut targets: Vec<String> = built.map(|listed| listed.target.clone().unwrap_or_else(|| plan::ANY.into())).collect();
     targets.sort();
     targets.dedup();
     let plan = plan::plan(&config.config, subject, config.config.release.forge, &Targets::Only(targets), &build::host_target())?;

@@ -6,7 +6,7 @@ use super::{
     build::Built,
     manifest::Manifest,
     plan::{MANIFEST, SUMS},
-    sums,
+    sums, updater,
 };
 use crate::{
     effects::files,
@@ -37,11 +37,12 @@ pub struct VerifiedFile {
 }
 
 impl Verified {
-    /// As a forge takes them: manifest and checksums last, so that they never speak of files that aren't there yet.
+    /// As a forge takes them: manifest and checksums late, so that they never speak of files that aren't there yet; update metadata last,
+    /// since programs out there act on it.
     pub fn uploads(&self) -> Vec<Upload> {
         let mut uploads: Vec<Upload> =
             self.files.iter().map(|file| Upload { name: file.name.clone(), path: file.path.clone(), size: file.size, digest: file.sha256 }).collect();
-        uploads.sort_by_key(|upload| matches!(upload.name.as_str(), MANIFEST | SUMS));
+        uploads.sort_by_key(|upload| (updater::is_metadata(&upload.name), matches!(upload.name.as_str(), MANIFEST | SUMS)));
         uploads
     }
 }

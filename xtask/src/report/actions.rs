@@ -28,6 +28,11 @@ pub(super) fn annotate(style: Style, finding: &Finding) {
     say(&format!("::{word} {place}title={}::{}", property(&finding.code), message(&text)));
 }
 
+/// What opens a part of the log that can be folded.
+pub(super) fn group(title: &str) -> String {
+    format!("::group::{}", message(title))
+}
+
 /// Step outputs and the summary of a command that has a result.
 pub(super) fn finish(style: Style, command: &str, answer: &Answer) {
     if !style.actions {

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     io::{IsTerminal as _, Write as _},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,18 +21,23 @@ pub(super) struct Screen {
     style: Style,
     bars: Option<MultiProgress>,
     running: Mutex<HashMap<u64, ProgressBar>>,
+    /// Whether a group of the log is open.
+    grouped: AtomicBool,
 }
 
 impl Screen {
     pub(super) fn new(style: Style) -> Self {
         let watched = std::io::stderr().is_terminal() && !style.quiet && !style.actions;
         let bars = watched.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Self { style, bars, running: Mutex::default() }
+        Self { style, bars, running: Mutex::default(), grouped: AtomicBool::new(false) }
     }
 
     pub(super) fn show(&self, event: Event) {
         match event {
+            Event::Step(title) if self.style.actions && !self.style.quiet => self.group(&clean(&title)),
             Event::Step(title) if !self.style.quiet => self.line(&format!("{} {}", self.bold("•"), clean(&title))),
+            // The runner takes every line that begins with two colons as a command, whatever spaces stand before them.
+            Event::Note(text) if self.style.actions && !self.style.quiet => self.line(&format!("  - {}", clean(&text))),
             Event::Note(text) if !self.style.quiet => self.line(&format!("  {}", clean(&text))),
             Event::Warning(finding) => {
                 self.finding(&finding);
@@ -62,8 +70,22 @@ impl Screen {
         self.running().insert(id, bar);
     }
 
-    /// Takes all bars off the screen.
+    /// A phase of the log that folds; the one before it ends.
+    fn group(&self, title: &str) {
+        self.end_group();
+        self.line(&actions::group(title));
+        self.grouped.store(true, Ordering::Relaxed);
+    }
+
+    fn end_group(&self) {
+        if self.grouped.swap(false, Ordering::Relaxed) {
+            self.line("::endgroup::");
+        }
+    }
+
+    /// Takes all bars off the screen and ends the last phase: what comes now must not be folded away.
     pub(super) fn close(&self) {
+        self.end_group();
         self.running().drain().for_each(|(_, bar)| bar.finish_and_clear());
     }
 

@@ -18,6 +18,7 @@ mod settings;
 mod token;
 mod upload;
 
+pub use names::rename as stored_name;
 pub use settings::Settings;
 pub use token::Token;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::kernel::{Error, Finding, Result};
 
 /// The name that GitHub gives to a file of this name: `default` before a leading dot, one dot for every run of other characters, dots trimmed.
-pub(super) fn rename(name: &str) -> String {
+pub fn rename(name: &str) -> String {
     let full = if name.starts_with('.') { format!("default{name}") } else { name.to_owned() };
     let mut renamed = String::new();
     for c in full.chars() {

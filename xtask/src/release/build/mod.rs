@@ -20,6 +20,7 @@ use super::{
     manifest::{self, Origin, Tools},
     plan::{MANIFEST, ReleasePlan, SUMS, Unit},
     sbom, sums,
+    updater::{self, Channel},
 };
 use crate::{
     config::{Artifact, Build, Project},
@@ -103,12 +104,36 @@ pub fn build(project: &Project, plan: &ReleasePlan, place: &Place, out: &Path, e
     let source = source::prepare(project, plan, &place.source(), events)?;
     empty(out)?;
     let mut built = Vec::new();
-    let mut tools = Tools::default();
+    let mut made = Made::default();
     for unit in &plan.units {
         let artifact = find(project, unit)?;
-        built.extend(build_unit(&Job { project, plan, place, source: &source, artifact, unit, out, events }, &mut tools)?);
+        built.extend(build_unit(&Job { project, plan, place, source: &source, artifact, unit, out, events }, &mut made)?);
     }
-    finish(project, plan, &source, built, tools, out, events)
+    finish(project, plan, &source, built, made, out, events)
+}
+
+/// What is told once for the whole release, however many units contribute to it.
+#[derive(Default)]
+struct Made {
+    tools: Tools,
+    channels: Vec<Channel>,
+}
+
+/// Files that were built elsewhere and lie in `out` already → the release: what is made once for all of them is made here.
+pub(super) fn assemble(project: &Project, plan: &ReleasePlan, place: &Place, parts: Parts, out: &Path, events: &Events) -> Result<Built> {
+    let _lock = crate::effects::lock::acquire(&place.lock(), "building")?;
+    let source = source::prepare(project, plan, &place.source(), events)?;
+    finish(project, plan, &source, parts.built, Made { tools: parts.tools, channels: parts.channels }, out, events)
+}
+
+/// What parts bring along.
+pub(super) struct Parts {
+    /// Their files.
+    pub(super) built: Vec<BuiltFile>,
+    /// Their update metadata.
+    pub(super) channels: Vec<Channel>,
+    /// What built them.
+    pub(super) tools: Tools,
 }
 
 /// Everything that building one unit needs to know.
@@ -123,11 +148,11 @@ struct Job<'a> {
     events: &'a Events,
 }
 
-fn build_unit(job: &Job<'_>, tools: &mut Tools) -> Result<Vec<BuiltFile>> {
+fn build_unit(job: &Job<'_>, made: &mut Made) -> Result<Vec<BuiltFile>> {
     let target = job.unit.target.as_deref();
     job.events.step(format!("artifact {}{}", job.artifact.name, target.map(|target| format!(" for {target}")).unwrap_or_default()));
     let programs = match &job.artifact.build {
-        Build::Cargo(cargo) => cargo::build(job, cargo, tools)?,
+        Build::Cargo(cargo) => cargo::build(job, cargo, &mut made.tools)?,
         Build::Run(lines) => {
             job.source.renew()?;
             environment::run_lines(job, lines)?;
@@ -139,19 +164,20 @@ fn build_unit(job: &Job<'_>, tools: &mut Tools) -> Result<Vec<BuiltFile>> {
     if job.artifact.build != Build::Files {
         leaks::refuse(job, &collected)?;
     }
-    let files = pack::pack(job, &collected)?;
+    let files = pack::pack(job, &collected, &mut made.channels)?;
     if let Some(line) = &job.artifact.version_check {
         version_check::ask(job, line, &files, &collected)?;
     }
     Ok(files)
 }
 
-/// Bill of materials, manifest, checksums: in this order, since each covers what was there before.
-fn finish(project: &Project, plan: &ReleasePlan, source: &Source, mut built: Vec<BuiltFile>, tools: Tools, out: &Path, events: &Events) -> Result<Built> {
+/// Update metadata, bill of materials, manifest, checksums: in this order, since each covers what was there before.
+fn finish(project: &Project, plan: &ReleasePlan, source: &Source, mut built: Vec<BuiltFile>, made: Made, out: &Path, events: &Events) -> Result<Built> {
     unique(&built)?;
+    built.extend(updater::write(made.channels, &built, plan.subject.version(), plan.subject.epoch, out)?);
     built.push(universal(out, &plan.sbom, &sbom::write(plan, source)?)?);
     built.sort_by(|a, b| a.name.cmp(&b.name));
-    let manifest = manifest::Manifest::new(plan, &built, tools, images(project, events));
+    let manifest = manifest::Manifest::new(plan, &built, made.tools, images(project, events));
     complete(project, out, built, &manifest)
 }
 
@@ -208,7 +234,7 @@ fn unique(built: &[BuiltFile]) -> Result<()> {
 const FILLING: &str = ".filling";
 
 /// An output folder is ours to empty only if we filled it, or began to, or if there is nothing in it.
-fn empty(out: &Path) -> Result<()> {
+pub(super) fn empty(out: &Path) -> Result<()> {
     let names = files::list(out)?;
     if !is_ours(out, &names) && !names.iter().all(|name| files::is_temporary(name)) {
         let error = Error::refused(format!("{} is not empty, and not a folder that `build` filled: nothing in it was touched", out.display()));

@@ -8,16 +8,24 @@ use crate::{
     config::Format,
     effects::files,
     kernel::{Error, Result},
-    release::{manifest::Origin, plan},
+    release::{
+        manifest::Origin,
+        plan,
+        updater::{self, Channel},
+    },
 };
 
-/// Packs one unit in each of its formats.
-pub(super) fn pack(job: &Job<'_>, collected: &[Collected]) -> Result<Vec<BuiltFile>> {
+/// Packs one unit in each of its formats. Update metadata is put aside: units share its names, and it is written once for all of them.
+pub(super) fn pack(job: &Job<'_>, collected: &[Collected], channels: &mut Vec<Channel>) -> Result<Vec<BuiltFile>> {
     let mut packed = Vec::new();
     for format in &job.artifact.formats {
         match archive_format(*format) {
             Some(format) => packed.push(archive(job, collected, format)?),
-            None => packed.extend(raw(job, collected)?),
+            None => {
+                let (metadata, files): (Vec<_>, Vec<_>) = collected.iter().partition(|file| updater::is_metadata(base(file)));
+                channels.extend(metadata.into_iter().map(|file| channel(job, file)).collect::<Result<Vec<_>>>()?);
+                packed.extend(files.into_iter().map(|file| raw_file(job, file)).collect::<Result<Vec<_>>>()?);
+            }
         }
     }
     Ok(packed)
@@ -51,8 +59,12 @@ fn entry(stem: &str, file: &Collected) -> Result<Entry> {
     })
 }
 
-fn raw(job: &Job<'_>, collected: &[Collected]) -> Result<Vec<BuiltFile>> {
-    collected.iter().map(|file| raw_file(job, file)).collect()
+fn channel(job: &Job<'_>, file: &Collected) -> Result<Channel> {
+    Channel::read(base(file), &files::read(&file.path)?, Some(job.artifact.name.clone()), file.origin)
+}
+
+fn base(file: &Collected) -> &str {
+    file.name.rsplit('/').next().unwrap_or(&file.name)
 }
 
 fn raw_file(job: &Job<'_>, file: &Collected) -> Result<BuiltFile> {
@@ -75,7 +87,7 @@ fn raw_file(job: &Job<'_>, file: &Collected) -> Result<BuiltFile> {
 
 /// A program that cargo built gets version and target into its name, since every target has one; other files keep theirs.
 fn raw_name(job: &Job<'_>, file: &Collected) -> String {
-    let base = file.name.rsplit('/').next().unwrap_or(&file.name);
+    let base = base(file);
     let is_program = matches!(job.artifact.build, crate::config::Build::Cargo(_)) && file.origin == Origin::Built;
     if !is_program {
         return base.to_owned();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     hot::{AOF, served, server_folder},
-    server::{Server, available},
+    server::available,
 };
 use crate::support::{Run, Scratch};
 

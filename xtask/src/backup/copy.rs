@@ -79,7 +79,7 @@ impl<'a> Copier<'a> {
         Ok(())
     }
 
-    fn exactly(&mut self, path: &PathBuf, meta: &Meta, size: u64) -> Result<()> {
+    fn exactly(&mut self, path: &Path, meta: &Meta, size: u64) -> Result<()> {
         let (mut file, mut now) = tree::open_at(path, meta)?.context(|| format!("`{}` was replaced while it was copied", meta.name))?;
         if now.size < size {
             return Err(Error::mismatch(format!("`{}` shrank while it was copied", meta.name)));

@@ -1,5 +1,7 @@
 //! Any tree → archive → folder → equal; and what plain `tar` makes of it.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "helpers of tests: these end the test that meets them")]
+
 use std::{collections::BTreeMap, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use proptest::prelude::*;
@@ -197,7 +199,8 @@ fn hostile(entries: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
 #[test]
 fn archives_from_strangers_stay_within() {
     use tar::EntryType::{Directory, Link, Regular, Symlink};
-    let cases: &[(&str, &[(&str, tar::EntryType, &str)])] = &[
+    type Case<'a> = (&'a str, &'a [(&'a str, tar::EntryType, &'a str)]);
+    let cases: &[Case<'_>] = &[
         ("leads out", &[("../x", Regular, "")]),
         ("absolute", &[("/etc/x", Regular, "")]),
         ("through the link", &[("d", Symlink, "/tmp"), ("d/x", Regular, "")]),

@@ -100,10 +100,8 @@ fn settle(session: &Session, project: &Project, source: &Source, back: bool) -> 
     let Some((label, in_force)) = settled else {
         return Ok(Answer::new(&json!({ "pending": false }), text(format!("no restore of {} is pending", source.name()))));
     };
-    let (which, outcome) = match in_force {
-        InForce::Old => ("old", "reverted"),
-        InForce::New => ("new", "ok"),
-    };
+    let which = in_force.text();
+    let outcome = if in_force == InForce::Old { "reverted" } else { "ok" };
     session.ledger(project).record("restore", source.name(), outcome, Some("settled after a kill"), json!({ "from": label }))?;
     Ok(Answer::new(&json!({ "from": label, "in-force": which }), text(format!("settled: the {which} data of {} is in force", source.name()))))
 }

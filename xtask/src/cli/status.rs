@@ -8,6 +8,7 @@ use super::{
     forges,
 };
 use crate::{
+    backup::restore,
     config::Project,
     effects::lock,
     kernel::{Finding, Result},
@@ -17,7 +18,7 @@ use crate::{
 
 pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     let project = session.project()?;
-    let pending = Journal::all(&project.state())?;
+    let pending = Journal::all(&project.state())?.into_iter().map(|pending| looked(&project, pending)).collect::<Result<Vec<_>>>()?;
     let running = lock::holder(&lock::path(&project.state(), "release"));
     let (latest, findings) = latest(session, &project, args);
     let last = session.ledger(&project).entries()?.pop();
@@ -32,6 +33,16 @@ pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     pending.iter().for_each(|pending| table.row(["pending".to_owned(), describe(pending)]));
     let data = json!({ "latest": latest, "last": last, "running": running, "pending": pending });
     Ok(Answer::new(&data, View::Table(table)).found(findings))
+}
+
+/// A restore's journal was written before its last step: looking tells which data is in force now.
+fn looked(project: &Project, mut pending: Pending) -> Result<Pending> {
+    if let Some(name) = pending.name.strip_prefix("restore-")
+        && let Some((_, in_force)) = restore::pending(&project.state(), name)?
+    {
+        pending.state = format!("the {} data is in force ({})", in_force.text(), pending.state);
+    }
+    Ok(pending)
 }
 
 /// The forge may be down: everything else is still told.

@@ -23,10 +23,13 @@ pub struct Bench<'a> {
     pub took: (std::time::Duration, std::time::Duration),
 }
 
+/// Makes a bad archive in a folder.
+type Spoil = fn(&Bench<'_>, &Path) -> Result<PathBuf>;
+
 /// Runs all of them.
 pub fn all(bench: &mut Bench<'_>, events: &Events) -> Result<Vec<Control>> {
     let mut found = Vec::new();
-    let files: [(&str, fn(&Bench<'_>, &Path) -> Result<PathBuf>); 4] =
+    let files: [(&str, Spoil); 4] =
         [("one bit flipped", flipped), ("cut short", truncated), ("append-only manifest missing", without_manifest), ("empty archive", empty)];
     for (name, make) in files {
         events.note(format!("control: {name}"));

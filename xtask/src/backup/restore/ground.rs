@@ -34,6 +34,16 @@ pub enum InForce {
     New,
 }
 
+impl InForce {
+    /// `old` or `new`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Old => "old",
+            Self::New => "new",
+        }
+    }
+}
+
 impl Ground {
     /// Takes note of which folder is the new one. Before that nothing may be exchanged.
     pub fn mark(&mut self) -> Result<()> {

@@ -36,7 +36,7 @@ use super::{
 use crate::{
     config::{Engine, Project},
     effects::{files, lock},
-    kernel::{Context as _, Error, Events, Finding, Kind, Result, human_bytes},
+    kernel::{Error, Events, Finding, Kind, Result, human_bytes},
 };
 use journal::{Detail, Log, Step};
 use stage::Stage;

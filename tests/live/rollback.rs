@@ -214,3 +214,22 @@ fn killed_at_any_effect_either_side_can_be_reached() {
         killed_after(&stack, k, index % 2 == 1);
     }
 }
+
+#[test]
+fn with_data_the_older_image_gets_the_backup_from_before_the_upgrade() {
+    let Some(stack) = redis("xtask-live/redis:7.0") else { return };
+    let (old, new) = ("falkordb=xtask-live/redis:7.0", "falkordb=xtask-live/redis:8.2.3");
+    stack.xtask(&["services", "switch", new, "--yes"]).exits(0);
+    stack.redis(&["SET", "later", "yes"]);
+    stack.xtask(&["services", "switch", old, "--yes"]).exits(3);
+    let plan = stack.xtask(&["services", "switch", old, "--with-data", "--dry-run"]).exits(0).stdout;
+    assert!(plan.contains("restores falkordb-") && plan.contains("only in the backup made first"), "{plan}");
+    let done = stack.xtask(&["services", "switch", old, "--with-data", "--yes", "--json"]).exits(0).json();
+    assert_eq!((stack.redis(&["GET", "k"]), stack.redis(&["EXISTS", "later"])), ("Zoë".into(), "0".into()));
+    assert_eq!(runs(&stack, "falkordb"), "xtask-live/redis:7.0 healthy");
+    // What was written since is in the backup made first, and the newer image reads it.
+    let saved = done["data"]["backups"][0].as_str().unwrap();
+    stack.xtask(&["services", "switch", "--undo", "--yes"]).exits(0);
+    stack.xtask(&["restore", "falkordb", "--from", saved, "--yes"]).exits(0);
+    assert_eq!(stack.redis(&["GET", "later"]), "yes");
+}

@@ -45,6 +45,9 @@ pub(crate) struct Switch {
     /// Go back: from a switch that was interrupted, else from the last one
     #[arg(long)]
     pub(crate) undo: bool,
+    /// Restore the newest verified backup that the image can read, together with it
+    #[arg(long, conflicts_with_all = ["undo", "no_backup"])]
+    pub(crate) with_data: bool,
     /// Don't back up what the services write
     #[arg(long)]
     pub(crate) no_backup: bool,

@@ -48,13 +48,19 @@ fn undo(session: &Session, project: &Project, args: &Switch) -> Result<Answer> {
 fn act(session: &Session, project: &Project, wanted: &[ImageRef], label: &str, args: &Switch) -> Result<Answer> {
     let stack = Stack::open(project)?;
     stack.select(&wanted.iter().map(|image| image.service.clone()).collect::<Vec<_>>())?;
-    let plan = rollback::plan(&Facts::gather(project, &stack, wanted)?, label)?;
+    let facts = Facts::gather(project, &stack, wanted)?;
+    let restores = if args.with_data { rollback::choose(project, &facts, None)? } else { Vec::new() };
+    let plan = rollback::plan(&facts, label, restores)?;
     let shown = Answer::new(&json!({ "plan": plan }), View::Text(text(&plan)));
     if plan.is_empty() || session.go_on("Switch?", &shown)? == Go::OnlyThePlan {
         return Ok(shown);
     }
     let safety = if args.no_backup { Safety::Skip } else { Safety::Backup };
-    let resume = if args.undo { "xtask services switch --undo".to_owned() } else { format!("xtask services switch {label}") };
+    let resume = if args.undo {
+        "xtask services switch --undo".to_owned()
+    } else {
+        format!("xtask services switch {label}{}", if args.with_data { " --with-data" } else { "" })
+    };
     let done = rollback::execute(project, &plan, safety, &resume, args.reason.as_deref(), &session.events)?;
     Ok(answer(&done))
 }

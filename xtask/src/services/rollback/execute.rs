@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::{
     Change, From, Plan,
+    data::bring,
     facts::{password, server},
     plan::cant_read,
-    record::{self, Detail, Direction, Done, JOURNAL},
+    record::{self, Data, Detail, Direction, Done, JOURNAL},
 };
 use crate::{
     backup::{self, Counts, Options, Probe, Source},
@@ -46,17 +47,21 @@ pub fn execute(project: &Project, plan: &Plan, safety: Safety, resume: &str, rea
     let mut plan = plan.clone();
     keep(&stack, &plan)?;
     plan.changes.iter_mut().try_for_each(|change| fetch(change, events))?;
-    for change in &plan.changes {
+    let kept = |change: &&Change| !plan.restores.iter().any(|restore| restore.service == change.service);
+    for change in plan.changes.iter().filter(kept) {
         try_data(project, &stack, change, events)?;
+    }
+    if safety == Safety::Skip && !plan.restores.is_empty() {
+        return Err(Error::usage("data that is replaced is backed up first").hint("leave out --no-backup"));
     }
     let backups = if safety == Safety::Backup { back_up(project, &plan, events)? } else { Vec::new() };
     let counts = counts(project, &stack, &plan);
     let mut journal = Journal::new(&project.state(), JOURNAL, &format!("switch services to {}", plan.label), resume, Some(UNDO));
-    let mut detail = Detail { plan, direction: Direction::Forward, reason: reason.map(str::to_owned) };
+    let mut detail = Detail { plan, direction: Direction::Forward, safety: backups, data: Data::Before, reason: reason.map(str::to_owned) };
     journal.write("switching: the images before are kept, and either side can be reached", &detail)?;
     let begun = Instant::now();
-    match forward(project, &detail.plan, &counts, events) {
-        Ok(()) => finish(project, journal, &detail, backups, begun.elapsed().as_secs()),
+    match forward(project, &mut journal, &mut detail, &counts, events) {
+        Ok(()) => finish(project, journal, &detail, begun.elapsed().as_secs()),
         Err(error) => Err(back_after(project, &mut journal, &mut detail, error, events)),
     }
 }
@@ -67,13 +72,13 @@ pub fn resume(project: &Project, events: &Events) -> Result<Option<Done>> {
     let Some((mut journal, mut detail)) = Journal::load::<Detail>(&project.state(), JOURNAL)? else { return Ok(None) };
     events.step(format!("going on: {}", journal.pending().what));
     if detail.direction == Direction::Back {
-        back(project, &detail.plan, events)?;
+        back(project, &detail, events)?;
         journal.close()?;
         return Err(reverted(&detail.plan, &Error::unexpected(detail.reason.unwrap_or_else(|| "it was taken back".into()))));
     }
     let begun = Instant::now();
-    match forward(project, &detail.plan, &[], events) {
-        Ok(()) => finish(project, journal, &detail, Vec::new(), begun.elapsed().as_secs()).map(Some),
+    match forward(project, &mut journal, &mut detail, &[], events) {
+        Ok(()) => finish(project, journal, &detail, begun.elapsed().as_secs()).map(Some),
         Err(error) => Err(back_after(project, &mut journal, &mut detail, error, events)),
     }
 }
@@ -84,7 +89,7 @@ pub fn undo(project: &Project, events: &Events) -> Result<Option<Plan>> {
     let Some((mut journal, mut detail)) = Journal::load::<Detail>(&project.state(), JOURNAL)? else { return Ok(None) };
     detail.direction = Direction::Back;
     journal.write("going back to what was before", &detail)?;
-    back(project, &detail.plan, events)?;
+    back(project, &detail, events)?;
     journal.close()?;
     Ok(Some(detail.plan))
 }
@@ -152,21 +157,22 @@ fn try_data(project: &Project, stack: &Stack, change: &Change, events: &Events) 
     }
 }
 
-fn back_up(project: &Project, plan: &Plan, events: &Events) -> Result<Vec<String>> {
+fn back_up(project: &Project, plan: &Plan, events: &Events) -> Result<Vec<(String, String)>> {
     let mut made = Vec::new();
     for spec in project.config.backups.iter().filter(|spec| plan.backups.contains(&spec.name)) {
         let source = Source::resolve(project, spec)?;
         let options = Options { safety: true, ..Options::default() };
         let done = backup::run(project, &source, options, events)
             .map_err(|error| error.within(format!("no verified backup of {}: nothing was changed", spec.name)).hint("--no-backup goes on without one"))?;
-        made.push(done.manifest.id);
+        made.push((spec.name.clone(), done.manifest.id));
     }
     Ok(made)
 }
 
 /// What servers hold, by service: compared after the switch. A server that doesn't answer now has nothing to compare with.
 fn counts(project: &Project, stack: &Stack, plan: &Plan) -> Vec<(String, Counts)> {
-    let data = plan.changes.iter().filter(|change| change.data != Verdict::NoData && change.runs);
+    let brought = |change: &Change| plan.restores.iter().any(|restore| restore.service == change.service);
+    let data = plan.changes.iter().filter(|change| change.data != Verdict::NoData && change.runs && !brought(change));
     data.filter_map(|change| Some((change.service.clone(), count(project, stack, &change.service).ok()?))).collect()
 }
 
@@ -175,8 +181,17 @@ fn count(project: &Project, stack: &Stack, service: &str) -> Result<Counts> {
     backup::count(&server(project, service, &container))
 }
 
-fn forward(project: &Project, plan: &Plan, held: &[(String, Counts)], events: &Events) -> Result<()> {
-    pins::write(&plan.pins, Side::After)?;
+fn forward(project: &Project, journal: &mut Journal, detail: &mut Detail, held: &[(String, Counts)], events: &Events) -> Result<()> {
+    pins::write(&detail.plan.pins, Side::After)?;
+    if !detail.plan.restores.is_empty() && detail.data != Data::After {
+        detail.data = Data::Replacing;
+        journal.write("switching images and data: what was there is in the backup made first", detail)?;
+        let restores: Vec<_> = detail.plan.restores.iter().map(|restore| (restore.source.clone(), restore.id.clone())).collect();
+        bring(project, &detail.plan, &restores, events)?;
+        detail.data = Data::After;
+        journal.write("switching: images and data are replaced, what was there is in the backup made first", detail)?;
+    }
+    let plan = &detail.plan;
     let stack = Stack::open(project)?;
     start(&stack, plan, &plan.running, events)?;
     prove(&stack, plan, |change| &change.after)?;
@@ -256,7 +271,8 @@ fn soak(project: &Project, stack: &Stack, plan: &Plan, events: &Events) -> Resul
     Watch::begin(stack, &plan.running)?.stay(Duration::from_secs(seconds))
 }
 
-fn finish(project: &Project, journal: Journal, detail: &Detail, backups: Vec<String>, seconds: u64) -> Result<Done> {
+fn finish(project: &Project, journal: Journal, detail: &Detail, seconds: u64) -> Result<Done> {
+    let backups = detail.safety.iter().map(|(_, id)| id.clone()).collect();
     let refs = |side: fn(&Change) -> &ImageRef| detail.plan.changes.iter().map(|change| side(change).clone()).collect();
     let done = Done { label: detail.plan.label.clone(), before: refs(|change| &change.before), after: refs(|change| &change.after), backups, seconds };
     record::finished(project, &done, detail.reason.as_deref())?;
@@ -270,7 +286,7 @@ fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, err
     let story = error.found().to_vec();
     detail.direction = Direction::Back;
     detail.reason = Some(error.chain());
-    let gone_back = journal.write("it failed: going back to what was before", detail).and_then(|()| back(project, &detail.plan, events));
+    let gone_back = journal.write("it failed: going back to what was before", detail).and_then(|()| back(project, detail, events));
     match gone_back.and_then(|()| journal.clone().close()) {
         Ok(()) => reverted(&detail.plan, &error).with_findings(story),
         Err(second) => Error::partial(format!("{}, and going back failed too: {}", error.chain(), second.chain()))
@@ -285,7 +301,8 @@ fn reverted(plan: &Plan, error: &Error) -> Error {
     Error::new(Kind::Reverted, format!("{} was not healthy; the previous images are back, {state}", plan.label)).caused_by(error.chain())
 }
 
-fn back(project: &Project, plan: &Plan, events: &Events) -> Result<()> {
+fn back(project: &Project, detail: &Detail, events: &Events) -> Result<()> {
+    let plan = &detail.plan;
     pins::write(&plan.pins, Side::Before)?;
     asks_again(&Compose::open(project)?, plan)?;
     let stack = Stack::open(project)?;
@@ -297,6 +314,9 @@ fn back(project: &Project, plan: &Plan, events: &Events) -> Result<()> {
         {
             docker::tag(id, &change.before.image)?;
         }
+    }
+    if detail.data != Data::Before {
+        bring(project, plan, &detail.safety, events)?;
     }
     start(&stack, plan, &plan.healthy, events)?;
     prove(&stack, plan, |change| &change.before)

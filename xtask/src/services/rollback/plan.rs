@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Facts;
+use super::{Facts, Restore};
 use crate::{
     kernel::{Error, Result},
     services::{
@@ -62,6 +62,9 @@ pub struct Plan {
     pub pins: Pins,
     /// Backups that are made first.
     pub backups: Vec<String>,
+    /// Backups that are restored with the images.
+    #[serde(default)]
+    pub restores: Vec<Restore>,
     /// What it can't do, or takes for granted.
     pub notes: Vec<String>,
 }
@@ -92,14 +95,19 @@ impl Plan {
         lines.extend(self.same.iter().map(|service| format!("{service}: as wanted already")));
         lines.extend(self.pins.pins.iter().map(|pin| format!("writes {} = {}", pin.place, pin.value)));
         lines.extend(self.backups.iter().map(|name| format!("backs up {name} first, and verifies it")));
+        lines.extend(
+            self.restores
+                .iter()
+                .map(|one| format!("restores {} into {}: what was written since {} is only in the backup made first", one.id, one.service, one.made)),
+        );
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
         lines.join("\n")
     }
 }
 
-/// Plans the switch to what is wanted. An image that can't read today's data is refused, unless data comes with it.
-pub fn plan(facts: &Facts, label: &str) -> Result<Plan> {
-    let mut plan = Plan { label: label.into(), ..Plan::default() };
+/// Plans the switch to what is wanted. An image that can't read today's data is refused, unless data comes with it ([`super::choose`]).
+pub fn plan(facts: &Facts, label: &str, restores: Vec<Restore>) -> Result<Plan> {
+    let mut plan = Plan { label: label.into(), restores, ..Plan::default() };
     for (service, (wanted, found)) in &facts.wanted {
         let Some(now) = facts.current.get(service) else {
             plan.notes.push(format!("{service} is not in the compose file any more: nothing is done about {}", wanted.image));
@@ -149,7 +157,12 @@ fn held(mut change: Change, id: Option<&str>) -> Change {
 }
 
 fn refuse_unreadable(plan: &Plan) -> Result<()> {
-    let unreadable = plan.changes.iter().find_map(|change| if let Verdict::CantRead(why) = &change.data { Some((change, why)) } else { None });
+    let brought = |change: &&Change| plan.restores.iter().any(|restore| restore.service == change.service);
+    let unreadable = plan
+        .changes
+        .iter()
+        .filter(|change| !brought(change))
+        .find_map(|change| if let Verdict::CantRead(why) = &change.data { Some((change, why)) } else { None });
     let Some((change, why)) = unreadable else { return Ok(()) };
     Err(cant_read(&change.service, &change.before.image, why))
 }
@@ -157,6 +170,6 @@ fn refuse_unreadable(plan: &Plan) -> Result<()> {
 /// The refusal, for a plan and for a trial.
 pub(super) fn cant_read(service: &str, before: &str, why: &str) -> Error {
     Error::refused(format!("{service} can't go back: {why}"))
-        .hint("restore the backup from before the upgrade together with the image: `rollback --with-data`")
+        .hint("--with-data restores the backup from before the upgrade together with the image")
         .hint(format!("or stay with {before}"))
 }

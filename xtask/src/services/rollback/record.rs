@@ -22,8 +22,27 @@ pub struct Detail {
     pub plan: Plan,
     /// Which way.
     pub direction: Direction,
+    /// Backups that were made first: source and id.
+    #[serde(default)]
+    pub safety: Vec<(String, String)>,
+    /// Whether data may have been replaced: from then on going back brings it back too.
+    #[serde(default)]
+    pub data: Data,
     /// Why it goes back, once it does.
     pub reason: Option<String>,
+}
+
+/// How far the data is that goes with the images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Data {
+    /// As it was.
+    #[default]
+    Before,
+    /// Being replaced, or replaced: the backup made first holds what was there.
+    Replacing,
+    /// Replaced.
+    After,
 }
 
 /// Which way a switch goes.

@@ -16,6 +16,7 @@ mod github_release;
 mod house;
 mod incident;
 mod install;
+mod interrupts;
 mod pipeline;
 mod release;
 mod rollback;

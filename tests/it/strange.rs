@@ -153,3 +153,81 @@ fn init_in_any_repository_gives_what_can_be_checked_and_released_at_once() {
         assert!(run.json()["data"]["version"].as_str().unwrap().starts_with(version), "{kind}: {}", run.stdout);
     }
 }
+
+/// The submodule's address leads nowhere: what the work tree has is enough, for its files too, warm and cold.
+#[test]
+fn submodules_come_from_the_work_tree() {
+    let scratch = files_only("[\"VERSION\", \"mod/**\"]", "[\"tar.gz\"]");
+    let origin = scratch.path().join("origin");
+    std::fs::create_dir_all(&origin).unwrap();
+    std::fs::write(origin.join("inner.txt"), "inner").unwrap();
+    for args in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message", "inner"]] {
+        Run::of(scratch.command("git").current_dir(&origin).args(args)).exits(0);
+    }
+    scratch.git(&["init", "--quiet", "--initial-branch=main"]);
+    scratch.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../origin", "mod"]);
+    tagged(&scratch);
+    std::fs::rename(&origin, scratch.path().join("gone")).unwrap();
+    for _ in 0..2 {
+        scratch.xtask(&["build", "--out", "../out"]).exits(0);
+        let listing = Run::of(scratch.command("tar").args(["tzf", "../out/p-1.0.0.tar.gz"])).exits(0).stdout;
+        assert!(listing.contains("p-1.0.0/mod/inner.txt"), "{listing}");
+    }
+    scratch.write("mod/more", "x");
+    let run = scratch.xtask(&["build", "--allow-dirty", "--out", "../out"]).exits(3);
+    assert!(run.stderr.contains("mod is a git repository of its own"), "{}", run.stderr);
+}
+
+/// A hook that the user's settings put into every clone would change what is built from.
+#[cfg(unix)]
+#[test]
+fn the_users_own_hooks_stay_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = files_only("[\"VERSION\"]", "[\"raw\"]");
+    tagged(&scratch);
+    let home = scratch.path().join("home");
+    for folder in ["hooks", "template/hooks"] {
+        std::fs::create_dir_all(home.join(folder)).unwrap();
+        let hook = home.join(folder).join("post-checkout");
+        std::fs::write(&hook, "#!/bin/sh\necho hooked > VERSION\n").unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let home = home.display();
+    std::fs::write(format!("{home}/.gitconfig"), format!("[core]\nhooksPath = {home}/hooks\n[init]\ntemplateDir = {home}/template\n")).unwrap();
+    scratch.xtask(&["build", "--out", "../out"]).exits(0);
+    assert_eq!(std::fs::read_to_string(scratch.path().join("out/VERSION")).unwrap(), "1.0.0\n");
+}
+
+#[test]
+fn a_dry_run_leaves_nothing() {
+    let scratch = files_only("[\"VERSION\"]", "[\"raw\"]");
+    tagged(&scratch);
+    for args in [&["release", "--dry-run"][..], &["build", "--dry-run"], &["prune", "--dry-run"], &["plan"], &["bump", "patch", "--dry-run"]] {
+        scratch.xtask(args).exits(0);
+        assert!(!scratch.project().join(".xtask").exists() && !scratch.project().join("target").exists(), "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_can_t_be_written_is_no_success() {
+    let scratch = files_only("[\"VERSION\"]", "[\"raw\"]");
+    tagged(&scratch);
+    for line in ["exec \"$XTASK\" schema > /dev/full", "exec \"$XTASK\" --json releases > /dev/full"] {
+        let run = Run::of(scratch.command("sh").args(["-c", line]).env("XTASK", env!("CARGO_BIN_EXE_xtask"))).exits(1);
+        assert!(run.stderr.contains("standard output"), "{}", run.stderr);
+    }
+    let line = "\"$XTASK\" man | head -n 1; exit 0";
+    let run = Run::of(scratch.command("sh").args(["-c", line]).env("XTASK", env!("CARGO_BIN_EXE_xtask"))).exits(0);
+    assert!(!run.stderr.contains("error"), "a closed pipe is the reader's choice: {}", run.stderr);
+}
+
+#[test]
+fn a_damaged_repository_is_not_called_empty() {
+    let scratch = files_only("[\"VERSION\"]", "[\"raw\"]");
+    tagged(&scratch);
+    std::fs::remove_dir_all(scratch.project().join(".git/objects")).unwrap();
+    std::fs::create_dir_all(scratch.project().join(".git/objects")).unwrap();
+    let run = scratch.xtask(&["release"]).exits(2);
+    assert!(run.stderr.contains("git fsck"), "{}", run.stderr);
+}

@@ -50,15 +50,21 @@ pub fn main() -> ExitCode {
     let session = Session::new(cli.global, Reporter::new(style));
     session.catch_interrupts(cli.command.name());
     let outcome = run(&session, &cli.command);
-    let code = match &outcome {
-        Ok(answer) => answer.kind.map_or(0, Kind::exit_code),
-        Err(error) => error.kind().exit_code(),
+    session.reporter.claim_the_end();
+    ExitCode::from(tell(&session, cli.command.name(), outcome))
+}
+
+/// Reports how it ended, and gives the exit code. A result that couldn't be written (a full disk) is no success.
+fn tell(session: &Session, command: &str, outcome: Result<Answer>) -> u8 {
+    let error = match outcome {
+        Ok(answer) => match session.reporter.answer(command, &answer) {
+            Ok(()) => return answer.kind.map_or(0, Kind::exit_code),
+            Err(error) => error,
+        },
+        Err(error) => error,
     };
-    match outcome {
-        Ok(answer) => session.reporter.answer(cli.command.name(), &answer),
-        Err(error) => session.reporter.error(cli.command.name(), &error),
-    }
-    ExitCode::from(code)
+    session.reporter.error(command, &error);
+    error.kind().exit_code()
 }
 
 fn run(session: &Session, command: &Command) -> Result<Answer> {
@@ -101,7 +107,10 @@ fn parse() -> Result<Cli, ExitCode> {
         } else {
             let style = Style::detect(true, false, false, crate::report::Colour::Auto);
             let text = error.render().to_string();
-            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let message = match error.kind() {
+                clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a subcommand or an argument is missing".to_owned(),
+                _ => text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+            };
             Reporter::new(style).error("xtask", &Error::usage(message).hint("see `xtask --help`"));
         }
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))

@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn run(session: &Session, args: &PruneArgs) -> Result<Answer> {
     let project = session.project()?;
     let forge = forges::open(session, &project, args.forge)?;
-    let _lock = lock::acquire(&lock::path(&project.state(), "release"), "prune")?;
+    let _lock = session.release_lock(&project, "prune")?;
     let releases = forge.survey_latest()?.releases;
     let rules = rules(&project, args.keep, args.keep_prereleases, None, &releases)?;
     let plan = retention::plan(&releases, &project.config.tag, &rules);
@@ -85,7 +85,13 @@ fn execute(session: &Session, project: &Project, forge: &dyn Forge, releases: &[
         if let Some(release) = releases.iter().find(|release| release.id == verdict.id) {
             forge.remove(release)?;
             session.events.note(format!("removed {}: {}", verdict.tag, verdict.reasons.join("; ")));
-            session.ledger(project).record("prune", &verdict.tag, "ok", None, json!({ "reasons": verdict.reasons, "immutable": release.immutable }))?;
+            session.ledger(project).record(
+                "prune",
+                &verdict.tag,
+                "ok",
+                Some(&verdict.reasons.join("; ")),
+                json!({ "reasons": verdict.reasons, "immutable": release.immutable }),
+            )?;
             removed.push(verdict.tag.clone());
         }
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Project,
-    effects::{clock, files, lock},
+    effects::{clock, files},
     forge::{Draft, Forge, Survey},
     kernel::{Error, Finding, Kind, Result, Severity},
     ledger::{Entry, Ledger},
@@ -44,7 +44,7 @@ pub(crate) struct Prepared {
 pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     let project = session.project()?;
     let forge = forges::open(session, &project, args.forge)?;
-    let _lock = lock::acquire(&lock::path(&project.state(), "release"), "release")?;
+    let _lock = session.release_lock(&project, "release")?;
     let prepared = prepare(&project, forge.as_ref(), args)?;
     let answer = show::plan(&prepared.plan, &prepared.findings, &forge.place());
     if prepared.findings.iter().any(Finding::is_error) {

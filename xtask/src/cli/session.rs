@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::Global;
 use crate::{
     config::Project,
+    effects::{children, lock},
     kernel::{Context as _, Error, Events, Kind, Result},
     ledger::Ledger,
     report::{Answer, Reporter, View},
@@ -38,6 +39,14 @@ impl Session {
         Ledger::new(&project.state())
     }
 
+    /// One release or removal at a time; a dry run touches nothing, so that it needs no lock.
+    pub(crate) fn release_lock(&self, project: &Project, what: &str) -> Result<Option<lock::Lock>> {
+        if self.global.dry_run {
+            return Ok(None);
+        }
+        lock::acquire(&lock::path(&project.state(), "release"), what).map(Some)
+    }
+
     /// What every destructive command does before it acts: `--dry-run` ends with the plan; `--yes` goes on; else the plan is shown and a
     /// person is asked.
     pub(crate) fn go_on(&self, question: &str, plan: &Answer) -> Result<Go> {
@@ -65,6 +74,8 @@ impl Session {
     pub(crate) fn catch_interrupts(&self, command: &'static str) {
         let reporter = Reporter::new(self.reporter.style());
         let handler = move || {
+            reporter.claim_the_end();
+            children::end_all();
             let error = Error::new(Kind::Interrupted, "interrupted").hint("the same command again goes on; `xtask status` says what is pending");
             reporter.error(command, &error);
             leave(Kind::Interrupted.exit_code());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::crash;
-use crate::kernel::{Context as _, Digest, Hasher, Result};
+use crate::kernel::{Context as _, Digest, Error, Hasher, Result};
 
 /// How the temporary neighbours of [`write`] begin.
 const TEMPORARY: &str = ".xtask-";
@@ -361,18 +361,48 @@ fn make_link(target: &str, to: &Path) -> Result<()> {
     std::os::windows::fs::symlink_file(target, to).context(|| format!("make the link {}", to.display()))
 }
 
-/// A folder for what can be made again: the user's cache folder, or the system's temporary one where there is no home.
+/// A folder for what can be made again: the user's cache folder, or one of their own among the system's temporary ones where that can't be
+/// written to.
 pub fn cache_folder() -> Result<PathBuf> {
     let usual = directories::BaseDirs::new().map(|dirs| dirs.cache_dir().join("xtask"));
-    let folder = std::env::var_os("XTASK_BUILD_DIR").map(PathBuf::from).or(usual).unwrap_or_else(|| std::env::temp_dir().join("xtask"));
-    match create_dir(&folder) {
-        Ok(()) => Ok(folder),
-        Err(_) => {
-            let temporary = std::env::temp_dir().join("xtask");
-            create_dir(&temporary)?;
-            Ok(temporary)
-        }
+    let wanted = std::env::var_os("XTASK_BUILD_DIR").map(PathBuf::from).or(usual);
+    let writable = |folder: &PathBuf| create_dir(folder).is_ok() && tempfile::tempfile_in(folder).is_ok();
+    if let Some(folder) = wanted.filter(writable) {
+        // A relative one is meant from here, but the build runs elsewhere.
+        return std::path::absolute(&folder).context(|| format!("find {}", folder.display()));
     }
+    let temporary = std::env::temp_dir().join(own_name());
+    create_dir(&temporary)?;
+    only_mine(&temporary)?;
+    Ok(temporary)
+}
+
+/// Other users share the temporary folder: each has a name of their own there.
+#[cfg(unix)]
+fn own_name() -> String {
+    format!("xtask-{}", rustix::process::getuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn own_name() -> String {
+    "xtask".into()
+}
+
+/// A folder that another user put there could put their programs into what is built.
+#[cfg(unix)]
+fn only_mine(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let meta = folder.symlink_metadata().context(|| format!("look at {}", folder.display()))?;
+    if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() {
+        let error = Error::refused(format!("{} belongs to another user: nothing is built there", folder.display()));
+        return Err(error.hint("name a folder of your own: XTASK_BUILD_DIR=…"));
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).context(|| format!("set the mode of {}", folder.display()))
+}
+
+#[cfg(not(unix))]
+fn only_mine(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// A folder that goes when it is dropped.

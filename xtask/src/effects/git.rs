@@ -75,13 +75,18 @@ impl Git {
     }
 
     fn change(&self, args: &[&str]) -> Result<()> {
-        self.program().args(args).read().map(drop)
+        self.program().args(DEAF).args(args).read().map(drop)
     }
 
     /// The commit that a name points at; `None` where there is no such thing.
     pub fn commit(&self, name: &str) -> Result<Option<String>> {
         let captured = self.capture(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")])?;
         Ok(captured.status.success().then(|| captured.text()))
+    }
+
+    /// Whether HEAD names a commit, be it there or lost.
+    pub fn has_head(&self) -> Result<bool> {
+        Ok(self.capture(&["rev-parse", "--verify", "--quiet", "HEAD"])?.status.success())
     }
 
     /// The branch at HEAD; `None` when detached.
@@ -116,7 +121,7 @@ impl Git {
 
     /// Paths that differ from HEAD or are untracked and not ignored.
     pub fn dirty(&self) -> Result<Vec<String>> {
-        let captured = self.capture(&["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])?;
+        let captured = self.capture(&["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"])?;
         if !captured.status.success() {
             return Err(Error::unexpected("ask git for the state of the work tree").caused_by(captured.error_text()));
         }
@@ -187,22 +192,23 @@ impl Git {
         super::files::create_dir(super::files::parent(folder))?;
         let target = folder.to_string_lossy();
         program(super::files::parent(folder))
-            .args(["clone", "--quiet", "--no-checkout", "--", &self.root.to_string_lossy(), &target])
+            .args(DEAF)
+            .args(["clone", "--quiet", "--no-checkout", "--template=", "--", &self.root.to_string_lossy(), &target])
             .read()
             .context(|| format!("clone the repository into {target}"))?;
         let clone = Self::at(folder);
-        clone.fetch_from(&self.root, commit)?;
-        clone.switch_to(commit)
+        clone.fetch_from(self, commit)?;
+        clone.switch_to(self, commit)
     }
 
     /// Gets a commit from another repository on this machine, whatever branch or tag leads to it.
-    pub fn fetch_from(&self, other: &Path, commit: &str) -> Result<()> {
+    pub fn fetch_from(&self, other: &Self, commit: &str) -> Result<()> {
         // Exactly the commit's bytes: this file outranks every .gitattributes of the tree.
         super::files::write(&self.root.join(".git/info/attributes"), b"* -text -ident -working-tree-encoding\n")?;
         if self.commit(commit)?.is_some() {
             return Ok(());
         }
-        let other = other.to_string_lossy();
+        let other = other.root.to_string_lossy();
         let wanted = self.program().args(["fetch", "--quiet", "--no-tags", &other, commit]).capture()?;
         if !wanted.status.success() {
             self.change(&[
@@ -218,21 +224,54 @@ impl Git {
         Ok(())
     }
 
-    /// Makes a clone's work tree exactly this commit.
-    pub fn switch_to(&self, commit: &str) -> Result<()> {
+    /// Makes a clone's work tree exactly this commit; submodules come from the work tree of `other` where it has them.
+    pub fn switch_to(&self, other: &Self, commit: &str) -> Result<()> {
         self.change(&["checkout", "--quiet", "--force", "--detach", commit])?;
-        if self.root.join(".gitmodules").is_file() {
-            self.change(&["submodule", "--quiet", "update", "--init", "--recursive", "--force"])?;
+        for inner in self.submodules(commit)? {
+            let (theirs, ours) = (Self::at(&other.root.join(&inner.path)), Self::at(&self.root.join(&inner.path)));
+            let has_it = theirs.root.join(".git").exists() && theirs.commit(&inner.object)?.is_some();
+            match (has_it, ours.root.join(".git").is_dir()) {
+                (true, true) => ours.fetch_from(&theirs, &inner.object).and_then(|()| ours.switch_to(&theirs, &inner.object))?,
+                (true, false) => super::files::remove(&ours.root).and_then(|()| theirs.checkout_to(&inner.object, &ours.root))?,
+                (false, _) => self.download(other, &inner.path)?,
+            }
         }
         self.clean()
     }
 
-    /// Removes everything that isn't of the commit, ignored files too.
+    /// Gets a submodule from where `.gitmodules` says; a relative address there is meant from the project's own origin.
+    fn download(&self, other: &Self, path: &str) -> Result<()> {
+        let update = self.program().args(DEAF).args(["submodule", "--quiet", "update", "--init", "--recursive", "--force", "--", path]);
+        let update = match other.remote("origin")? {
+            // Not as an argument: an address may hold a password, and other users see arguments.
+            Some(url) => update.env("GIT_CONFIG_COUNT", "1").env("GIT_CONFIG_KEY_0", "remote.origin.url").env("GIT_CONFIG_VALUE_0", url),
+            None => update,
+        };
+        update.read().map(drop).map_err(|error| error.hint(format!("get it here first: git submodule update --init --recursive -- {path}")))
+    }
+
+    /// The submodules of a commit, as git's tree names them.
+    pub fn submodules(&self, commit: &str) -> Result<Vec<TreeEntry>> {
+        if self.file(commit, ".gitmodules")?.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(self.tree(commit)?.into_iter().filter(|entry| entry.mode == SUBMODULE).collect())
+    }
+
+    /// Removes everything that isn't of the commit, ignored files too, in submodules as well.
     pub fn clean(&self) -> Result<()> {
         self.change(&["clean", "--quiet", "-ffdx"])?;
-        self.change(&["checkout", "--quiet", "--force", "HEAD", "--", "."]).or_else(|_| Ok(()))
+        self.change(&["checkout", "--quiet", "--force", "HEAD", "--", "."]).or_else(|_| Ok(()))?;
+        let inner = self.submodules("HEAD")?.into_iter().map(|inner| Self::at(&self.root.join(inner.path)));
+        inner.filter(|inner| inner.root.join(".git").exists()).try_for_each(|inner| inner.clean())
     }
 }
+
+/// The mode that stands for a submodule in git's trees.
+pub const SUBMODULE: u32 = 0o160_000;
+
+/// Hooks of the user's own settings or templates must not touch what is built from.
+const DEAF: [&str; 2] = ["-c", "core.hooksPath=/dev/null"];
 
 fn program(folder: &Path) -> Program {
     // A hook or an outer git may have pointed these at another repository.

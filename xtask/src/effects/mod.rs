@@ -2,6 +2,7 @@
 //!
 //! Each effect that changes something ends with [`crash::point`], so that a test can kill the program right after it.
 
+pub mod children;
 pub mod clock;
 pub mod crash;
 pub mod docker;

@@ -9,7 +9,7 @@ use std::{
 
 use xshell::Shell;
 
-use super::crash;
+use super::{children, crash};
 use crate::kernel::{Context as _, Error, Event, Events, Kind, Result};
 
 /// A program to run. Build it up, then choose how to run it.
@@ -22,6 +22,7 @@ pub struct Program {
     env: Vec<(OsString, Option<OsString>)>,
     stdin: Option<Vec<u8>>,
     query: bool,
+    group: Option<PathBuf>,
 }
 
 /// What a captured program left.
@@ -50,7 +51,7 @@ impl Captured {
 impl Program {
     /// A program by name (looked up in PATH) or path.
     pub fn new(name: impl AsRef<OsStr>) -> Self {
-        Self { name: name.as_ref().into(), args: Vec::new(), folder: None, clear: false, env: Vec::new(), stdin: None, query: false }
+        Self { name: name.as_ref().into(), args: Vec::new(), folder: None, clear: false, env: Vec::new(), stdin: None, query: false, group: None }
     }
 
     /// A line for the system's shell.
@@ -114,6 +115,14 @@ impl Program {
         self
     }
 
+    /// Gives it a process group of its own, noted in this file while it runs: what it starts ends with it, also when this program is killed and
+    /// the next run calls [`children::end_left`].
+    #[must_use]
+    pub fn group(mut self, note: &Path) -> Self {
+        self.group = Some(note.into());
+        self
+    }
+
     fn point(&self) {
         if !self.query {
             crash::point(&format!("run {}", self.name.to_string_lossy()));
@@ -129,6 +138,7 @@ impl Program {
     /// Runs it and keeps what it prints, whatever its exit status.
     pub fn capture(&self) -> Result<Captured> {
         let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        let _watched = children::watch(&child, None)?;
         let input = self.feed(&mut child);
         let output = child.wait_with_output().context(|| format!("run `{}`", self.line()))?;
         drop(input);
@@ -161,6 +171,7 @@ impl Program {
 
     fn streamed(&self, events: &Events, stdout: impl FnOnce(std::process::ChildStdout, &str) -> String + Send) -> Result<String> {
         let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        let _watched = children::watch(&child, self.group.as_deref())?;
         let input = self.feed(&mut child);
         let from = Path::new(&self.name).file_name().unwrap_or(&self.name).to_string_lossy().into_owned();
         let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -187,7 +198,8 @@ impl Program {
         let out = listen(child.stdout.take().map(|pipe| Box::new(pipe) as _));
         let err = listen(child.stderr.take().map(|pipe| Box::new(pipe) as _));
         crash::point(&format!("start {}", self.name.to_string_lossy()));
-        Ok(Background { program: self.clone(), child, listeners: vec![err, out] })
+        let watched = children::watch(&child, None)?;
+        Ok(Background { program: self.clone(), child, listeners: vec![err, out], _watched: watched })
     }
 
     /// Hands it the terminal and waits.
@@ -221,6 +233,7 @@ impl Program {
     /// the error when it fails.
     pub fn pipe<T>(&self, limit: std::time::Duration, read: impl FnOnce(std::process::ChildStdout) -> Result<T>) -> Result<T> {
         let mut child = self.start(Stdio::piped(), Stdio::piped())?;
+        let _watched = children::watch(&child, None)?;
         let (out, err) = (child.stdout.take().context(|| "take the pipe".into())?, child.stderr.take());
         let child = std::sync::Mutex::new(child);
         let (done, wait) = std::sync::mpsc::channel::<()>();
@@ -293,15 +306,35 @@ impl Program {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         });
-        Ok(command.into())
+        let mut command: Command = command.into();
+        #[cfg(unix)]
+        if self.group.is_some() {
+            use std::os::unix::process::CommandExt as _;
+            command.process_group(0);
+        }
+        Ok(command)
     }
 
     fn failed(&self, status: ExitStatus, output: &str) -> Error {
         let lines: Vec<_> = output.lines().collect();
         let end = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
-        let error = Error::unexpected(format!("`{}` failed ({status})", self.line()));
+        // Ctrl-C goes to all programs of a terminal; whoever learns of it first, it is an interrupt.
+        let kind = if was_told_to_end(status) { Kind::Interrupted } else { Kind::Unexpected };
+        let error = Error::new(kind, format!("`{}` failed ({status})", self.line()));
         if end.is_empty() { error } else { error.caused_by(end) }
     }
+}
+
+#[cfg(unix)]
+fn was_told_to_end(status: ExitStatus) -> bool {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt as _;
+    status.signal().is_some_and(|signal| [Signal::INT, Signal::TERM, Signal::HUP].iter().any(|end| end.as_raw() == signal))
+}
+
+#[cfg(not(unix))]
+fn was_told_to_end(_: ExitStatus) -> bool {
+    false
 }
 
 /// A program that runs beside this one. It is ended when this is dropped.
@@ -309,6 +342,7 @@ pub struct Background {
     program: Program,
     child: std::process::Child,
     listeners: Vec<std::thread::JoinHandle<String>>,
+    _watched: children::Watched,
 }
 
 impl Background {

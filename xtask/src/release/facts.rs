@@ -2,7 +2,7 @@
 
 use crate::{
     effects::git::{Git, TagRef},
-    kernel::{Error, Kind, Result, Tag, TagTemplate},
+    kernel::{Error, Result, Tag, TagTemplate},
 };
 
 /// The repository at this moment.
@@ -24,12 +24,18 @@ pub struct Facts {
     pub dirty: Vec<String>,
 }
 
+/// Why there is no commit at HEAD.
+fn headless(named: bool) -> Error {
+    if named {
+        return Error::usage("the commit at HEAD can't be read: this repository is damaged or was copied in part").hint("look: git fsck; then clone it anew");
+    }
+    Error::usage("this repository has no commit yet: there is nothing to release").hint("commit your work first: git add -A && git commit")
+}
+
 impl Facts {
     /// Asks git.
     pub fn gather(git: &Git) -> Result<Self> {
-        let head = git.commit("HEAD")?.ok_or_else(|| {
-            Error::new(Kind::Usage, "this repository has no commit yet: there is nothing to release").hint("commit your work first: git add -A && git commit")
-        })?;
+        let Some(head) = git.commit("HEAD")? else { return Err(headless(git.has_head()?)) };
         Ok(Self {
             commits: git.count(&head)?,
             time: git.commit_time(&head)?,

@@ -23,13 +23,14 @@ pub(super) struct Screen {
     running: Mutex<HashMap<u64, ProgressBar>>,
     /// Whether a group of the log is open.
     grouped: AtomicBool,
+    warned: Mutex<Vec<Finding>>,
 }
 
 impl Screen {
     pub(super) fn new(style: Style) -> Self {
         let watched = std::io::stderr().is_terminal() && !style.quiet && !style.actions;
         let bars = watched.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Self { style, bars, running: Mutex::default(), grouped: AtomicBool::new(false) }
+        Self { style, bars, running: Mutex::default(), grouped: AtomicBool::new(false), warned: Mutex::default() }
     }
 
     pub(super) fn show(&self, event: Event) {
@@ -42,6 +43,7 @@ impl Screen {
             Event::Warning(finding) => {
                 self.finding(&finding);
                 actions::annotate(self.style, &finding);
+                self.warned.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
             }
             Event::Output { from, line } if self.style.verbose => self.line(&format!("  {} {}", self.dim(&format!("{from} |")), clean(&line))),
             Event::Waiting { why, seconds } => self.line(&format!("  waiting {}: {}", human_duration(Duration::from_secs(seconds)), clean(&why))),
@@ -50,6 +52,11 @@ impl Screen {
             Event::BarEnded { id } => self.running().remove(&id).iter().for_each(ProgressBar::finish_and_clear),
             Event::Step(_) | Event::Note(_) | Event::Output { .. } => {}
         }
+    }
+
+    /// Whether a warning was shown when it was found: the answer holds it again, for the document.
+    pub(super) fn was_shown(&self, finding: &Finding) -> bool {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).contains(finding)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<u64, ProgressBar>> {

@@ -11,7 +11,7 @@ pub use table::Table;
 
 use std::io::{IsTerminal as _, Write as _};
 
-use crate::kernel::{Error, Events, Finding, Kind, Result, Severity};
+use crate::kernel::{Context as _, Error, Events, Finding, Kind, Result, Severity};
 
 /// How to report: as asked for on the command line and by the environment.
 #[derive(Clone, Copy, Debug)]
@@ -76,17 +76,23 @@ impl Reporter {
         Events::to(move |event| screen.show(event))
     }
 
-    /// The end of a command that went well: the result to standard output.
-    pub fn answer(&self, command: &str, answer: &Answer) {
+    /// A run has one end: the first to come here tells it, whoever comes later (an interrupt, or what it broke) waits for the process to end.
+    pub fn claim_the_end(&self) {
+        static CLAIMED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+        while CLAIMED.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            std::thread::park();
+        }
+    }
+
+    /// The end of a command that went well: the result to standard output. Fails where that can't be written, a closed pipe aside.
+    pub fn answer(&self, command: &str, answer: &Answer) -> Result<()> {
         self.screen.close();
         self.findings(&answer.findings);
         let document = answer.document(command);
-        if self.style.json {
-            self.out(&format!("{document}\n"));
-        } else {
-            self.out(&answer.view.render());
-        }
+        let text = if self.style.json { format!("{document}\n") } else { answer.view.render() };
+        let written = self.out(&text);
         actions::finish(self.style, command, answer);
+        written.context(|| "write the result to standard output".into())
     }
 
     /// The end of a command that failed: the message, its causes and what to do; with `--json` the document too.
@@ -98,22 +104,26 @@ impl Reporter {
             self.screen.line(&format!("  {} {hint}", self.screen.dim("try:")));
         }
         if self.style.json {
-            self.out(&format!("{}\n", answer::error_document(command, error)));
+            // The message is on standard error, the exit code says it too.
+            let _ = self.out(&format!("{}\n", answer::error_document(command, error)));
         }
         actions::failed(self.style, command, error);
     }
 
     fn findings(&self, findings: &[Finding]) {
-        for finding in findings {
+        for finding in findings.iter().filter(|finding| !self.screen.was_shown(finding)) {
             self.screen.finding(finding);
             actions::annotate(self.style, finding);
         }
     }
 
     /// Standard output is the result's; a closed pipe (`| head`) is the reader's choice, not our failure.
-    fn out(&self, text: &str) {
+    fn out(&self, text: &str) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        }
     }
 
     /// Asks a yes-or-no question on the terminal; without one it refuses, naming the flag to give.

@@ -33,6 +33,7 @@ pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Res
     let program = environment::fresh(command(job, &compiler, cargo, package, target), job)
         // Cargo reads the settings of every folder above the one it runs in: above this one there is none. The commit's own are named.
         .folder(job.source.root.ancestors().last().unwrap_or(&job.source.root))
+        .group(&job.place.running())
         .env("CARGO_HOME", &home)
         .env("RUSTC", compiler.rustc())
         .env("CARGO_TARGET_DIR", job.place.target())

@@ -1,6 +1,6 @@
 //! Which files go into an artifact: programs that were built, files of the commit, files that `run` made.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -35,7 +35,32 @@ pub(super) fn collect(job: &Job<'_>, programs: Vec<Executable>) -> Result<Vec<Co
     }
     found.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     found.dedup_by(|a, b| a.name == b.name && a.path == b.path);
+    found.iter().try_for_each(|file| no_pointer(job, file))?;
+    collisions(job, &found);
     Ok(found)
+}
+
+/// Where Git LFS isn't installed, a checkout holds pointers in the place of large files: nobody wants these released.
+fn no_pointer(job: &Job<'_>, file: &Collected) -> Result<()> {
+    const LONGEST: u64 = 1024;
+    const START: &[u8] = b"version https://git-lfs.github.com/spec/v1";
+    if file.kind == FileKind::Link || files::size(&file.path)? > LONGEST || !files::read(&file.path)?.starts_with(START) {
+        return Ok(());
+    }
+    Err(Error::refused(format!("artifact `{}`: {} is a pointer of Git LFS, not the file itself", job.artifact.name, file.name))
+        .hint("install git-lfs, then: git lfs install && git lfs pull"))
+}
+
+/// On Windows and macOS names that differ in case only are one file: the last one unpacked would win.
+fn collisions(job: &Job<'_>, found: &[Collected]) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for file in found {
+        if let Some(other) = seen.insert(file.name.to_lowercase(), &file.name).filter(|other| *other != file.name) {
+            let message =
+                format!("artifact `{}`: {other} and {} differ in case only: on Windows and macOS one replaces the other", job.artifact.name, file.name);
+            job.events.warn(Finding::warning("case-collision", message).hint("rename one"));
+        }
+    }
 }
 
 fn program(program: Executable) -> Collected {
@@ -69,7 +94,8 @@ fn prebuilt(job: &Job<'_>, glob: &str, matcher: &GlobMatcher) -> Result<Vec<Coll
     let all = files::walk(&job.project.root)?;
     let found: Vec<String> = all.into_iter().filter(|path| !path.starts_with(".git/") && !path.starts_with(".xtask/") && matcher.is_match(path)).collect();
     if !found.is_empty() {
-        let message = format!("{} files that match `{glob}` are not in the commit: they are taken from the work tree as they are", found.len());
+        let what = if found.len() == 1 { "1 file that matches".to_owned() } else { format!("{} files that match", found.len()) };
+        let message = format!("{what} `{glob}`: not in the commit, taken from the work tree as it is now");
         job.events.warn(
             Finding::warning("not-from-commit", message)
                 .hint("release.json marks them with \"origin\": \"work-tree\"; `verify --rebuild` can't build them again"),

@@ -73,7 +73,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 pub(super) fn run_lines(job: &Job<'_>, lines: &[String]) -> Result<()> {
     for (index, line) in lines.iter().enumerate() {
         job.events.note(format!("$ {line}"));
-        let program = fresh(Program::shell(line).folder(&job.source.root), job);
+        let program = fresh(Program::shell(line).folder(&job.source.root), job).group(&job.place.running());
         program.stream(job.events).context(|| format!("build artifact `{}`: its `run` line {} failed: {line}", job.artifact.name, index + 1))?;
     }
     Ok(())

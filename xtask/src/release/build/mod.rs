@@ -62,6 +62,11 @@ impl Place {
         self.folder.join("cargo")
     }
 
+    /// Where the build that runs is noted, so that what a killed run left running is ended before the next begins.
+    fn running(&self) -> PathBuf {
+        self.folder.join("running")
+    }
+
     /// What keeps two builds apart that would share this place.
     pub fn lock(&self) -> PathBuf {
         self.folder.join("lock")
@@ -100,6 +105,9 @@ pub struct Built {
 /// Builds everything that the plan lists into a folder, which holds exactly that afterwards.
 pub fn build(project: &Project, plan: &ReleasePlan, place: &Place, out: &Path, events: &Events) -> Result<Built> {
     let _lock = crate::effects::lock::acquire(&place.lock(), "building")?;
+    if crate::effects::children::end_left(&place.running())? {
+        events.note("an earlier run was killed and its build went on: it was ended");
+    }
     events.step(format!("building {} from {}", plan.subject.tag, plan.subject.commit.get(..12).unwrap_or(&plan.subject.commit)));
     let source = source::prepare(project, plan, &place.source(), events)?;
     empty(out)?;

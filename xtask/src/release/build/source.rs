@@ -9,7 +9,7 @@ use crate::{
     config::Project,
     effects::{
         files,
-        git::{Git, TreeEntry},
+        git::{self, Git},
     },
     kernel::{Error, Events, Result},
     release::plan::ReleasePlan,
@@ -46,9 +46,6 @@ pub enum FileKind {
     Link,
 }
 
-/// The mode that stands for a submodule in git's trees.
-const SUBMODULE: u32 = 0o160_000;
-
 impl FileKind {
     pub(super) fn of(look: files::Look) -> Self {
         match look {
@@ -63,7 +60,7 @@ impl FileKind {
         match mode {
             0o100_755 => Some(Self::Executable),
             0o120_000 => Some(Self::Link),
-            SUBMODULE => None,
+            git::SUBMODULE => None,
             _ => Some(Self::Plain),
         }
     }
@@ -108,9 +105,8 @@ pub(super) fn prepare(project: &Project, plan: &ReleasePlan, root: &Path, events
         files::remove_dir(root)?;
         git.checkout_to(commit, root)?;
     }
-    let entries = git.tree(commit)?;
-    let over = if plan.subject.dirty { Some((git.root().to_owned(), changes(&git, &entries)?)) } else { None };
-    let mut source = Source { root: root.into(), files: list(entries), over };
+    let over = if plan.subject.dirty { Some((git.root().to_owned(), changes(&git, commit)?)) } else { None };
+    let mut source = Source { root: root.into(), files: list(&Git::at(root), commit, "")?, over };
     let changed = source.overlay()?;
     let gone: BTreeSet<&String> = source.over.iter().flat_map(|(_, paths)| paths).collect();
     source.files.retain(|file| !gone.contains(&file.path));
@@ -124,19 +120,31 @@ fn refresh(git: &Git, commit: &str, root: &Path) -> Result<()> {
         return if files::exists(root) { Err(Error::unexpected("it was left half made")) } else { git.checkout_to(commit, root) };
     }
     let checkout = Git::at(root);
-    checkout.fetch_from(git.root(), commit)?;
-    checkout.switch_to(commit)
+    checkout.fetch_from(git, commit)?;
+    checkout.switch_to(git, commit)
 }
 
-fn list(entries: Vec<TreeEntry>) -> Vec<SourceFile> {
-    let file = |entry: TreeEntry| FileKind::of_mode(entry.mode).map(|kind| SourceFile { path: entry.path, kind });
-    entries.into_iter().filter_map(file).collect()
+/// Every file of the commit, those of its submodules too, as the checkout has them.
+fn list(checkout: &Git, commit: &str, below: &str) -> Result<Vec<SourceFile>> {
+    let mut found = Vec::new();
+    for entry in checkout.tree(commit)? {
+        let path = format!("{below}{}", entry.path);
+        match FileKind::of_mode(entry.mode) {
+            Some(kind) => found.push(SourceFile { path, kind }),
+            None if checkout.root().join(&entry.path).join(".git").exists() => {
+                found.extend(list(&Git::at(&checkout.root().join(&entry.path)), &entry.object, &format!("{path}/"))?);
+            }
+            // A gitlink that no .gitmodules knows: git itself leaves such a folder empty.
+            None => {}
+        }
+    }
+    Ok(found)
 }
 
 /// What differs in the work tree. A repository within it has a history of its own, and no path here stands for its changes.
-fn changes(git: &Git, entries: &[TreeEntry]) -> Result<Vec<String>> {
-    let dirty = git.dirty()?;
-    let is_submodule = |path: &String| entries.iter().any(|entry| entry.mode == SUBMODULE && entry.path == *path);
+fn changes(git: &Git, commit: &str) -> Result<Vec<String>> {
+    let (dirty, inner) = (git.dirty()?, git.submodules(commit)?);
+    let is_submodule = |path: &String| inner.iter().any(|entry| entry.path == *path);
     match dirty.iter().find(|path| path.ends_with('/') || is_submodule(path)) {
         Some(inner) => Err(Error::refused(format!("{inner} is a git repository of its own: --allow-dirty can't take in what changed there"))
             .hint("commit it there and here, or add it to .gitignore")),

@@ -233,3 +233,54 @@ fn what_somebody_types_is_never_run() {
     assert!(!act.job("plan"), "{}", act.log);
     assert!(!marker.exists() && act.failed == [2], "{:?} {}", act.failed, act.log);
 }
+
+#[test]
+fn rollback_prune_and_checks_run_as_written() {
+    let scratch = project();
+    scratch.write("xtask.toml", scratch.read("xtask.toml") + "[release]\nkeep = 2\n[workflows]\nenvironment = \"live\"\n");
+    scratch.xtask(&["workflows"]).exits(0);
+    let double = Double::start();
+    shared_program(&scratch);
+    for version in ["1.0.1", "1.1.0", "1.2.0"] {
+        let tag = format!("v{version}");
+        scratch.write("VERSION", format!("{version}\n"));
+        scratch.commit_all(version);
+        scratch.git(&["tag", &tag]);
+        push_tag(&scratch, &double, &tag);
+        let mut act = release(&scratch, &double, &tag);
+        assert!(act.jobs(&ALL), "{}", act.log);
+    }
+    let latest = || double.state().latest().map(|release| release.tag.clone());
+    assert_eq!((latest().as_deref(), assets(&double, "v1.0.1").len()), (Some("v1.2.0"), 0), "the oldest is pruned by keep");
+    let quiet = "it \"crashes\" $(touch pwned)";
+    let mut back = Act::new(&scratch, &double, "rollback", "main", json!({ "version": "v1.1.0", "parts": "releases", "reason": quiet }));
+    assert_eq!(back.workflow["jobs"]["rollback"]["environment"], "live");
+    double.forget();
+    assert!(back.job("plan"), "{}", back.log);
+    assert!(double.seen().iter().all(|seen| seen.method == "GET") && latest().as_deref() == Some("v1.2.0"), "the plan only looks");
+    assert!(back.job("rollback"), "{}", back.log);
+    assert_eq!(latest().as_deref(), Some("v1.1.0"));
+    assert!(double.state().releases.iter().any(|release| release.body.as_deref().unwrap_or_default().contains("$(touch pwned)")), "the reason is told");
+    let mut prune = Act::new(&scratch, &double, "prune", "main", json!({}));
+    assert!(prune.jobs(&["plan", "prune"]), "{}", prune.log);
+    assert_eq!((latest().as_deref(), assets(&double, "v1.1.0").len()), (Some("v1.1.0"), 13), "what is offered is never pruned");
+    let mut check = Act::new(&scratch, &double, "ci", "main", json!({}));
+    assert!(check.job("check"), "{}", check.log);
+}
+
+#[test]
+fn what_env_files_hold_is_hidden_and_logs_fold() {
+    let scratch = project();
+    scratch.write(".env", "API_TOKEN=abcdefghij0123456789\nDEBUG=true\n");
+    let run = |actions: &str| {
+        let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+        crate::support::Run::of(
+            command.args(["build", "--allow-dirty", "--target", "any", "--out", "../out"]).env("GITHUB_ACTIONS", actions).env("GH_TOKEN", crate::github::TOKEN),
+        )
+    };
+    let log = run("true").exits(0).stderr;
+    assert!(log.starts_with("::add-mask::abcdefghij0123456789\n") && !log.contains(crate::github::TOKEN), "{log}");
+    assert_eq!((log.matches("::group::").count() > 1, log.matches("::group::").count()), (true, log.matches("::endgroup::").count()), "{log}");
+    let log = run("").exits(0).stderr;
+    assert!(!log.contains("::") && !log.contains("abcdefghij"), "{log}");
+}

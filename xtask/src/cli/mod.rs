@@ -34,6 +34,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
+    incident::secrets,
     kernel::{Error, Kind, Result},
     report::{Answer, Reporter, Style},
 };
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     session::start_tracing(cli.global.verbose);
     let session = Session::new(cli.global, Reporter::new(style));
     session.catch_interrupts(cli.command.name());
+    mask_secrets(&session);
     let outcome = run(&session, &cli.command);
     session.reporter.claim_the_end();
     ExitCode::from(tell(&session, cli.command.name(), outcome))
@@ -65,6 +67,16 @@ fn tell(session: &Session, command: &str, outcome: Result<Answer>) -> u8 {
     };
     session.reporter.error(command, &error);
     error.kind().exit_code()
+}
+
+/// In a pipeline, what env files hold is hidden from here on. Tokens came from the runner, which hides them already: they are never printed.
+fn mask_secrets(session: &Session) {
+    if session.reporter.style().actions
+        && let Ok(project) = session.project()
+    {
+        let secrets = secrets::of_files(&project);
+        session.reporter.mask(secrets.iter().filter_map(|secret| std::str::from_utf8(&secret.value).ok()));
+    }
 }
 
 fn run(session: &Session, command: &Command) -> Result<Answer> {

@@ -49,18 +49,7 @@ pub fn known(project: &Project, compose: Option<&str>) -> (Vec<Secret>, Vec<Stri
     let mut keep = |secret: Secret| {
         found.entry(secret.value.clone()).or_insert(secret);
     };
-    for path in env_files(project) {
-        match files::read(&project.path(&path)) {
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                envfile::parse(&text).assignments.iter().filter_map(|assignment| of_assignment(&assignment.key, &assignment.value)).for_each(&mut keep);
-            }
-            Err(error) if files::exists(&project.path(&path)) => {
-                notes.push(format!("{path} can't be read, its values are found by their shape only: {}", error.chain()));
-            }
-            Err(_) => {}
-        }
-    }
+    in_files(project, &mut notes).into_iter().for_each(&mut keep);
     std::env::vars_os().filter_map(|(key, value)| of_assignment(&key.to_string_lossy(), &value.to_string_lossy())).for_each(&mut keep);
     compose.into_iter().flat_map(in_compose).for_each(&mut keep);
     match from_command(project) {
@@ -68,6 +57,28 @@ pub fn known(project: &Project, compose: Option<&str>) -> (Vec<Secret>, Vec<Stri
         Err(error) => notes.push(format!("the secret command failed, its values are found by their shape only: {}", error.chain())),
     }
     (found.into_values().collect(), notes)
+}
+
+/// What env files hold: the only secrets that a pipeline's own machinery can't know of.
+pub fn of_files(project: &Project) -> Vec<Secret> {
+    in_files(project, &mut Vec::new())
+}
+
+fn in_files(project: &Project, notes: &mut Vec<String>) -> Vec<Secret> {
+    let mut found = Vec::new();
+    for path in env_files(project) {
+        match files::read(&project.path(&path)) {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                found.extend(envfile::parse(&text).assignments.iter().filter_map(|assignment| of_assignment(&assignment.key, &assignment.value)));
+            }
+            Err(error) if files::exists(&project.path(&path)) => {
+                notes.push(format!("{path} can't be read, its values are found by their shape only: {}", error.chain()));
+            }
+            Err(_) => {}
+        }
+    }
+    found
 }
 
 /// The configured env files, and those that lie where they usually do.

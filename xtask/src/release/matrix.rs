@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::plan::{ANY, ReleasePlan};
+use super::{
+    cross,
+    plan::{ANY, ReleasePlan},
+};
 
 /// What `strategy.matrix` takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +35,7 @@ pub fn matrix(plan: &ReleasePlan, runners: &BTreeMap<String, String>) -> Matrix 
 
 fn job(target: &str, runners: &BTreeMap<String, String>) -> Job {
     let runner = runners.get(target).cloned().unwrap_or_else(|| usual_runner(target).into());
-    Job { target: target.into(), runner, packages: packages(target).into() }
+    Job { target: target.into(), runner, packages: cross::packages(target).into() }
 }
 
 /// A machine of the target's own kind where GitHub has one; else Linux with a cross linker.
@@ -45,19 +48,6 @@ fn usual_runner(target: &str) -> &'static str {
         (t, false) if t.contains("apple") => "macos-15-intel",
         (_, true) => "ubuntu-24.04-arm",
         (_, false) => "ubuntu-24.04",
-    }
-}
-
-/// What the target's linker is called in Debian and Ubuntu.
-fn packages(target: &str) -> &'static str {
-    match target {
-        t if t.ends_with("-linux-musl") => "musl-tools",
-        "i686-unknown-linux-gnu" => "gcc-i686-linux-gnu libc6-dev-i386-cross",
-        "armv7-unknown-linux-gnueabihf" => "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
-        "riscv64gc-unknown-linux-gnu" => "gcc-riscv64-linux-gnu libc6-dev-riscv64-cross",
-        "s390x-unknown-linux-gnu" => "gcc-s390x-linux-gnu libc6-dev-s390x-cross",
-        "powerpc64le-unknown-linux-gnu" => "gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross",
-        _ => "",
     }
 }
 
@@ -94,6 +84,6 @@ mod tests {
         assert_eq!(runner("x86_64-pc-windows-msvc"), "windows-2025");
         assert_eq!(runner("x86_64-apple-darwin"), "macos-15-intel");
         assert_eq!(runner("aarch64-unknown-linux-musl"), "ubuntu-24.04-arm");
-        assert_eq!((runner("riscv64gc-unknown-linux-gnu"), packages("riscv64gc-unknown-linux-gnu").is_empty()), ("ubuntu-24.04", false));
+        assert_eq!((runner("riscv64gc-unknown-linux-gnu"), cross::packages("riscv64gc-unknown-linux-gnu").is_empty()), ("ubuntu-24.04", false));
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod cache;
+mod cross;
 pub mod facts;
 pub mod install;
 pub mod manifest;

@@ -33,6 +33,12 @@ pub(super) fn group(title: &str) -> String {
     format!("::group::{}", message(title))
 }
 
+/// What makes the runner hide a value: it hides line by line, and a short value would hide half of the log.
+pub(super) fn masks(value: &str) -> Vec<String> {
+    const SHORT: usize = 6;
+    value.lines().map(str::trim).filter(|line| line.len() >= SHORT).map(|line| format!("::add-mask::{}", message(line))).collect()
+}
+
 /// Step outputs and the summary of a command that has a result.
 pub(super) fn finish(style: Style, command: &str, answer: &Answer) {
     if !style.actions {
@@ -89,4 +95,17 @@ fn message(text: &str) -> String {
 
 fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_can_hold_any_text() {
+        assert_eq!(group("50 % of\nit"), "::group::50 %25 of%0Ait");
+        assert_eq!(masks("-----BEGIN-----\nabc\nsecret%0A"), ["::add-mask::-----BEGIN-----", "::add-mask::secret%250A"]);
+        assert_eq!(output("digests", "a\nXTASK\nb"), "digests<<XTASK_\na\nXTASK\nb\nXTASK_\n");
+        assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
+    }
 }

@@ -76,6 +76,13 @@ impl Reporter {
         Events::to(move |event| screen.show(event))
     }
 
+    /// Tells the runner of GitHub Actions values that it must hide in whatever any program prints from now on.
+    pub fn mask<'a>(&self, values: impl IntoIterator<Item = &'a str>) {
+        if self.style.actions {
+            values.into_iter().flat_map(actions::masks).for_each(|line| self.screen.line(&line));
+        }
+    }
+
     /// A run has one end: the first to come here tells it, whoever comes later (an interrupt, or what it broke) waits for the process to end.
     pub fn claim_the_end(&self) {
         static CLAIMED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);

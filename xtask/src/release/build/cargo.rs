@@ -8,9 +8,12 @@ use serde_json::Value;
 use super::{Job, cargo_home, environment};
 use crate::{
     config::CargoBuild,
-    effects::{files, process::Program},
+    effects::{
+        files,
+        process::{self, Program},
+    },
     kernel::{Context as _, Error, Result},
-    release::manifest::Tools,
+    release::{cross, manifest::Tools},
 };
 
 /// A program that cargo built.
@@ -40,6 +43,10 @@ pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Res
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TERM_COLOR", "never")
         .env("CARGO_ENCODED_RUSTFLAGS", flags(job, target, &compiler, &home)?.join("\u{1f}"));
+    let program = match linker(&job.source.root, target)? {
+        Some((variable, linker)) => program.env(variable, linker),
+        None => program,
+    };
     let messages = program.stream_captured(job.events).context(|| format!("build `{package}` for {target}"))?;
     let found = executables(&messages, cargo, package);
     check(&found, cargo, package)?;
@@ -57,6 +64,16 @@ fn command(job: &Job<'_>, compiler: &Compiler, cargo: &CargoBuild, package: &str
     let program = cargo.bins.iter().fold(program, |program, bin| program.args(["--bin", bin]));
     let program = if cargo.no_default_features { program.arg("--no-default-features") } else { program };
     if cargo.features.is_empty() { program } else { program.args(["--features", &cargo.features.join(",")]) }
+}
+
+/// The cross linker and the variable that names it to cargo: for another target, where the commit's own settings name none.
+fn linker(root: &Path, target: &str) -> Result<Option<(String, &'static str)>> {
+    let linker = cross::linker(target).filter(|linker| environment::host_target() != target && process::find(linker).is_some());
+    let text = files::read_text_if_there(&own_config(root))?.unwrap_or_default();
+    let config: toml_edit::DocumentMut = text.parse().context(|| "read the commit's .cargo/config.toml".into())?;
+    let own = config.get("target").and_then(|targets| targets.get(target)).and_then(|target| target.get("linker"));
+    let variable = format!("CARGO_TARGET_{}_LINKER", target.to_ascii_uppercase().replace('-', "_"));
+    Ok(linker.filter(|_| own.is_none()).map(|linker| (variable, linker)))
 }
 
 /// What rustc tells of itself.

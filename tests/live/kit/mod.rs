@@ -197,6 +197,10 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
+        let kept = Run::of(&mut docker(&["images", "--format", "{{.Repository}}:{{.Tag}}", &format!("xtask-kept/{}/*", self.name)])).stdout;
+        if !kept.trim().is_empty() {
+            Run::of(docker(&["rmi", "--no-prune"]).args(kept.split_whitespace()));
+        }
         let label = format!("label=com.docker.compose.project={}", self.name);
         for (list, remove) in [
             (["ps", "-aq", "--filter", &label].as_slice(), ["rm", "-fv"].as_slice()),

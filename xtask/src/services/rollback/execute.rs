@@ -62,7 +62,7 @@ pub fn execute(project: &Project, plan: &Plan, safety: Safety, resume: &str, rea
     let begun = Instant::now();
     match forward(project, &mut journal, &mut detail, &counts, events) {
         Ok(()) => finish(project, journal, &detail, begun.elapsed().as_secs()),
-        Err(error) => Err(back_after(project, &mut journal, &mut detail, error, events)),
+        Err(error) => Err(back_after(project, &mut journal, &mut detail, &error, events)),
     }
 }
 
@@ -79,7 +79,7 @@ pub fn resume(project: &Project, events: &Events) -> Result<Option<Done>> {
     let begun = Instant::now();
     match forward(project, &mut journal, &mut detail, &[], events) {
         Ok(()) => finish(project, journal, &detail, begun.elapsed().as_secs()).map(Some),
-        Err(error) => Err(back_after(project, &mut journal, &mut detail, error, events)),
+        Err(error) => Err(back_after(project, &mut journal, &mut detail, &error, events)),
     }
 }
 
@@ -281,14 +281,14 @@ fn finish(project: &Project, journal: Journal, detail: &Detail, seconds: u64) ->
 }
 
 /// It went wrong: everything back as it was. If that fails too, the journal stays and says so.
-fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, error: Error, events: &Events) -> Error {
-    events.step(format!("{}: going back", error));
+fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, error: &Error, events: &Events) -> Error {
+    events.step(format!("{error}: going back"));
     let story = error.found().to_vec();
     detail.direction = Direction::Back;
     detail.reason = Some(error.chain());
     let gone_back = journal.write("it failed: going back to what was before", detail).and_then(|()| back(project, detail, events));
     match gone_back.and_then(|()| journal.clone().close()) {
-        Ok(()) => reverted(&detail.plan, &error).with_findings(story),
+        Ok(()) => reverted(&detail.plan, error).with_findings(story),
         Err(second) => Error::partial(format!("{}, and going back failed too: {}", error.chain(), second.chain()))
             .with_findings(story)
             .with_findings(second.found().to_vec())

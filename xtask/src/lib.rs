@@ -27,16 +27,7 @@
 //!
 //! A workspace can have an `xtask` package of its own with a `main` of three lines that calls [`main`].
 
-#![cfg_attr(
-    test,
-    expect(
-        clippy::disallowed_methods,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used,
-        reason = "unit tests write fixtures, start servers and end where something is not as it must be"
-    )
-)]
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "unit tests write fixtures and start servers"))]
 
 pub mod archive;
 pub mod forge;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Session, args::PruneArgs, forges, session::Go, show};
 use crate::{
     config::Project,
-    effects::{lock, places},
+    effects::places,
     forge::{Forge, Release, Survey},
     kernel::{Error, Result},
     ledger::Ledger,

@@ -33,7 +33,6 @@ use crate::{
 
 /// Everything decided before anything is done.
 pub(crate) struct Prepared {
-    pub(crate) ground: Ground,
     pub(crate) plan: ReleasePlan,
     pub(crate) survey: Survey,
     /// The text; none lets the forge write it.
@@ -88,7 +87,7 @@ pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) 
     let names = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).chain(universal).collect();
     findings.extend(preflight::forge(forge, &ground, names, &survey)?);
     let notes = text(project, &ground, args)?;
-    Ok(Prepared { ground, plan, survey, notes, findings })
+    Ok(Prepared { plan, survey, notes, findings })
 }
 
 /// A tag whose immutable release was removed from here is burnt: GitHub tells that only when it is too late, the ledger knows.

@@ -18,8 +18,6 @@ pub const LABEL: &str = "xtask";
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 /// The service of a container.
 pub const COMPOSE_SERVICE: &str = "com.docker.compose.service";
-/// The volume's name in the compose file.
-pub const COMPOSE_VOLUME: &str = "com.docker.compose.volume";
 
 /// A container as `docker inspect` shows it.
 #[derive(Clone, Debug, Deserialize)]
@@ -115,18 +113,9 @@ pub struct HealthRun {
 pub struct ContainerConfig {
     /// The image as it was named.
     pub image: String,
-    /// The command, without the entry point.
-    #[serde(default)]
-    pub cmd: Option<Vec<String>>,
-    /// The entry point.
-    #[serde(default)]
-    pub entrypoint: Option<Vec<String>>,
     /// `NAME=value`.
     #[serde(default)]
     pub env: Option<Vec<String>>,
-    /// User and group that it runs as.
-    #[serde(default)]
-    pub user: String,
     /// Its labels.
     #[serde(default)]
     pub labels: Option<BTreeMap<String, String>>,
@@ -181,16 +170,11 @@ impl Container {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Volume {
-    /// Its real name.
-    pub name: String,
     /// Which driver holds it.
     pub driver: String,
     /// Where its files lie on the engine's machine.
     #[serde(default)]
     pub mountpoint: String,
-    /// Its labels.
-    #[serde(default)]
-    pub labels: Option<BTreeMap<String, String>>,
     /// The driver's options: a volume with options may be a mount itself.
     #[serde(default)]
     pub options: Option<BTreeMap<String, String>>,

@@ -178,7 +178,8 @@ impl Line {
             let verdict = self.pace.lock().unwrap_or_else(PoisonError::into_inner).admit(cost, Instant::now());
             let Err(wait) = verdict else { return Ok(()) };
             self.tell("keeping within the server's limits", wait)?;
-            clock::pause(self.settings.hastened(wait)).await;
+            // A hold is told in hastened time already: hastening it twice would only look again and again.
+            clock::pause(self.settings.hastened(wait).max(wait.min(Duration::from_millis(250)))).await;
         }
     }
 

@@ -26,7 +26,7 @@ pub fn standing(entries: &[Entry]) -> Vec<Plan> {
 
 /// Whether this rollback was recorded already, in that direction: a run may be killed right after.
 pub fn is_recorded(entries: &[Entry], id: &str, direction: Direction) -> bool {
-    entries.iter().filter_map(read).filter(|(_, plan)| plan.id == id).next_back().is_some_and(|(last, _)| last == direction)
+    entries.iter().filter_map(read).rfind(|(_, plan)| plan.id == id).is_some_and(|(last, _)| last == direction)
 }
 
 /// What was live here, the latest first, each once.

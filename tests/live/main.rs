@@ -9,6 +9,7 @@ mod backup;
 mod harden;
 mod incident;
 mod kit;
+mod product;
 mod rollback;
 mod services;
 mod stack;

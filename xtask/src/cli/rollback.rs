@@ -13,6 +13,7 @@ use crate::{
     kernel::{Error, Finding, Kind, Result, Tag},
     release::{
         cache::Cache,
+        manifest::Manifest,
         rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Wanted, judge, past},
     },
     report::Answer,
@@ -77,12 +78,12 @@ fn decide(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args) ->
     let pending = rollback::pending(&project.state())?.map(|(_, detail)| detail);
     let direction = if args.undo { Direction::Undo } else { Direction::Forward };
     match (&args.to, pending) {
-        (None, Some(detail)) => Ok(Decided { detail: Detail { direction, ..detail }, begun: true }),
+        (None, Some(detail)) => Ok(Decided { detail: detail.towards(direction), begun: true }),
         (None, None) => undo(session, project, args).map(|detail| Decided { detail, begun: false }),
         (Some(to), pending) => {
             let target = project.config.tag.read_loose(to)?;
             match pending {
-                Some(detail) if detail.plan.target == target.name => Ok(Decided { detail: Detail { direction, ..detail }, begun: true }),
+                Some(detail) if detail.plan.target == target.name => Ok(Decided { detail: detail.towards(direction), begun: true }),
                 Some(detail) => Err(begun(&detail)),
                 None => fresh(session, ground, facts, args, target).map(|detail| Decided { detail, begun: false }),
             }
@@ -101,19 +102,28 @@ fn undo(session: &Session, project: &Project, args: &Args) -> Result<Detail> {
     let plan = past::standing(&session.ledger(project).entries()?).pop();
     let plan = plan.ok_or_else(|| Error::refused("there is no rollback to undo").hint("`xtask history` shows what was done here"))?;
     let plan = Plan { reason: args.reason.clone(), cannot: Vec::new(), ..plan };
-    Ok(Detail { plan, direction: Direction::Undo, forge: forges::kind(project, args.forge), bad: Vec::new(), day: day(), done: BTreeSet::new() })
+    Ok(Detail { plan, direction: Direction::Undo, forge: forges::kind(project, args.forge), bad: Vec::new(), day: day(), done: BTreeSet::new(), turned: false })
 }
 
 fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, target: Tag) -> Result<Detail> {
     let project = ground.project;
     let parts: BTreeSet<Part> = if args.only.is_empty() { [Part::Releases, Part::Services, Part::App].into() } else { args.only.iter().copied().collect() };
     configured(project, &args.only)?;
-    verify(ground, facts, &target, &parts)?;
+    let manifest = verify(ground, facts, &target, &parts)?;
+    let facts = with_services(project, facts, &manifest, &parts, args)?;
     let bad = args.bad.iter().map(|tag| project.config.tag.read_loose(tag).map(|tag| tag.name)).collect::<Result<Vec<_>>>()?;
     let id = format!("{}-{}", clock::stamp(clock::now()), session.ledger(project).entries()?.len());
     let wanted = Wanted { target, bad: bad.clone(), parts, reason: args.reason.clone(), day: day(), id };
-    let plan = rollback::plan(&wanted, facts, &project.config.tag)?;
-    Ok(Detail { plan, direction: Direction::Forward, forge: forges::kind(project, args.forge), bad, day: wanted.day, done: BTreeSet::new() })
+    let plan = rollback::plan(&wanted, &facts, &project.config.tag)?;
+    Ok(Detail { plan, direction: Direction::Forward, forge: forges::kind(project, args.forge), bad, day: wanted.day, done: BTreeSet::new(), turned: false })
+}
+
+fn with_services(project: &Project, facts: &Facts, manifest: &Manifest, parts: &BTreeSet<Part>, args: &Args) -> Result<Facts> {
+    if !parts.contains(&Part::Services) {
+        return Ok(facts.clone());
+    }
+    let named = args.only.contains(&Part::Services);
+    Ok(Facts { services: rollback::services::look(project, manifest, named)?, ..facts.clone() })
 }
 
 fn day() -> String {
@@ -138,7 +148,7 @@ fn configured(project: &Project, only: &[Part]) -> Result<()> {
 }
 
 /// First of all: the target is whole. Else nothing is touched, and those that would work are named.
-fn verify(ground: &Ground<'_>, facts: &Facts, target: &Tag, parts: &BTreeSet<Part>) -> Result<()> {
+fn verify(ground: &Ground<'_>, facts: &Facts, target: &Tag, parts: &BTreeSet<Part>) -> Result<Manifest> {
     ground.events.step(format!("verifying {target}"));
     let empty = Survey::default();
     let survey = facts.forge.as_ref().map_or(&empty, |(survey, _)| survey);
@@ -151,7 +161,7 @@ fn verify(ground: &Ground<'_>, facts: &Facts, target: &Tag, parts: &BTreeSet<Par
         false => Ok(manifest),
     });
     match judged {
-        Ok(_) => Ok(()),
+        Ok(manifest) => Ok(manifest),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Findings) => {
             Err(judge::with_candidates(error, ground.forge, survey, ground.cache, &ground.project.config.tag))
         }
@@ -183,8 +193,10 @@ fn carry_out(ground: &Ground<'_>, facts: &Facts, detail: Detail) -> Result<Outco
     let journal = rollback::begin(&ground.project.state(), &detail)?;
     let target = detail.plan.target.clone();
     let template = &ground.project.config.tag;
-    rollback::carry_out(ground, facts, journal, detail, template)
-        .map_err(|error| error.hint(format!("go on: `xtask rollback --to {target} --yes`; or back: `xtask rollback --undo --yes`")))
+    rollback::carry_out(ground, facts, journal, detail, template).map_err(|error| match rollback::pending(&ground.project.state()) {
+        Ok(None) => error,
+        _ => error.hint(format!("go on: `xtask rollback --to {target} --yes`; or back: `xtask rollback --undo --yes`")),
+    })
 }
 
 /// `check --only rollback`: for each kept release, whether a rollback to it would work.

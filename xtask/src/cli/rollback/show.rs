@@ -22,6 +22,9 @@ pub(super) fn plan(detail: &Detail, place: &str, begun: bool) -> Answer {
         table.row(row);
     }
     let mut views = vec![View::Table(table)];
+    if let Some(part) = plan.services.as_ref().filter(|_| detail.direction == Direction::Forward) {
+        views.push(View::Text(format!("services: {}", part.text().replace('\n', "\n  "))));
+    }
     if let Some(reason) = &plan.reason {
         views.push(View::Text(format!("because: {reason}")));
     }
@@ -36,6 +39,9 @@ fn rows(plan: &Plan, direction: Direction, place: &str) -> Vec<[String; 4]> {
     let pair = |before: String, after: String| if forward { (before, after) } else { (after, before) };
     let mut rows = Vec::new();
     let mut row = |part: &str, what: &str, (now, then): (String, String)| rows.push([part.to_owned(), what.to_owned(), now, then]);
+    for change in plan.services.iter().flat_map(|part| &part.changes) {
+        row("services", &change.service, pair(change.before.image.clone(), change.after.pinned()));
+    }
     if let Some(app) = &plan.app {
         row("app", &app.to.display().to_string(), pair(app.before.clone().unwrap_or_else(|| "nothing".into()), app.after.clone()));
     }

@@ -1,5 +1,6 @@
 //! Whether a release can be gone back to: published, complete, unaltered; every asset by its digest.
 
+use super::services;
 use crate::{
     config::Project,
     effects::files,
@@ -143,5 +144,6 @@ pub fn ready(project: &Project, cache: &Cache, manifest: &Manifest) -> Vec<Findi
     {
         findings.push(Finding::warning("rollback-no-artifact", format!("the installed application can't go back to {tag}: {}", error.chain())));
     }
+    findings.extend(services::ready(project, manifest));
     findings
 }

@@ -9,6 +9,7 @@ mod notice;
 pub mod past;
 pub mod plan;
 mod run;
+pub mod services;
 
 pub use plan::{Direction, Facts, Part, Plan, Wanted, plan};
 pub use run::{Detail, Ground, Outcome, begin, carry_out, facts, pending, prepare};

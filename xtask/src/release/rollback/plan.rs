@@ -5,10 +5,11 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::notice;
+use super::{notice, services};
 use crate::{
     forge::{Release, Survey},
     kernel::{Error, Result, Tag, TagTemplate},
+    services::rollback as switch,
 };
 
 /// The parts of a product that go back.
@@ -88,6 +89,9 @@ pub struct Plan {
     pub releases: Option<Releases>,
     /// The forge's part is wanted, but the forge can't be reached: it is planned when it can.
     pub releases_later: bool,
+    /// The services' part; none where nothing changes.
+    #[serde(default)]
+    pub services: Option<switch::Plan>,
     /// The installed application's part.
     pub app: Option<App>,
     /// What this can't do, and what helps.
@@ -118,13 +122,15 @@ pub struct Facts {
     pub forge: Option<(Survey, Option<String>)>,
     /// The install folder and what is current there, where one is configured.
     pub app: Option<(PathBuf, Option<String>)>,
+    /// What the services' room would do.
+    pub services: services::Look,
 }
 
 impl Plan {
     /// Whether there is anything to do.
     pub fn is_empty(&self) -> bool {
         let forge = self.releases.as_ref().is_none_or(|releases| releases.before == releases.after && releases.marks.is_empty());
-        forge && !self.releases_later && self.app.is_none()
+        forge && !self.releases_later && self.app.is_none() && self.services.is_none()
     }
 }
 
@@ -136,6 +142,8 @@ pub fn plan(wanted: &Wanted, facts: &Facts, template: &TagTemplate) -> Result<Pl
         _ => None,
     };
     let releases_later = wanted.parts.contains(&Part::Releases) && facts.forge.is_none();
+    let services = facts.services.plan.clone().filter(|_| wanted.parts.contains(&Part::Services));
+    cannot.extend(facts.services.cannot.clone().filter(|_| wanted.parts.contains(&Part::Services)));
     let target = &wanted.target.name;
     let app = match &facts.app {
         Some((to, Some(current))) if wanted.parts.contains(&Part::App) && current != target => {
@@ -150,7 +158,7 @@ pub fn plan(wanted: &Wanted, facts: &Facts, template: &TagTemplate) -> Result<Pl
     if let (Some((survey, _)), Some(planned)) = (&facts.forge, &releases) {
         cannot.extend(clients(survey, planned, wanted, template));
     }
-    Ok(Plan { id: wanted.id.clone(), target: target.clone(), reason: wanted.reason.clone(), releases, releases_later, app, cannot })
+    Ok(Plan { id: wanted.id.clone(), target: target.clone(), reason: wanted.reason.clone(), releases, releases_later, services, app, cannot })
 }
 
 fn releases(wanted: &Wanted, survey: &Survey, latest: Option<&str>, template: &TagTemplate) -> Result<Releases> {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     apply, judge, past,
     plan::{self, Direction, Facts, Part, Plan, Wanted},
+    services,
 };
 use crate::{
     config::{ForgeKind, Project},
@@ -50,8 +51,21 @@ pub struct Detail {
     pub bad: Vec<String>,
     /// The day, for the notice.
     pub day: String,
-    /// The parts that are done.
+    /// The parts that are done, in this direction.
     pub done: BTreeSet<Part>,
+    /// It was begun in the other direction and turned round: a failure leaves it pending.
+    #[serde(default)]
+    pub turned: bool,
+}
+
+impl Detail {
+    /// The same work, in that direction.
+    #[must_use]
+    pub fn towards(self, direction: Direction) -> Self {
+        let turned = self.turned || self.direction != direction;
+        let done = if self.direction == direction { self.done } else { BTreeSet::new() };
+        Self { direction, done, turned, ..self }
+    }
 }
 
 /// How it ended.
@@ -99,7 +113,7 @@ pub fn facts(ground: &Ground<'_>) -> Result<Facts> {
         Some(Ok(seen)) => Some(seen),
         None => None,
     };
-    Ok(Facts { forge, app })
+    Ok(Facts { forge, app, services: services::Look::default() })
 }
 
 /// Writes the journal: from here on `status` knows.
@@ -152,6 +166,13 @@ fn app(plan: &Plan, direction: Direction) -> Option<(&Path, &str)> {
 /// Goes through the parts; what is done is noted after each.
 pub fn carry_out(ground: &Ground<'_>, facts: &Facts, mut journal: Journal, mut detail: Detail, template: &TagTemplate) -> Result<Outcome> {
     prepare(ground, facts, &detail.plan, detail.direction)?;
+    if detail.plan.services.is_some() && !detail.done.contains(&Part::Services) {
+        if let Err(error) = services::carry_out(ground.project, &detail.plan, detail.direction, ground.events) {
+            return Err(not_switched(ground, journal, &detail, error));
+        }
+        detail.done.insert(Part::Services);
+        journal.write("the services are switched; application and forge come next", &detail)?;
+    }
     if let Some((root, tag)) = app(&detail.plan, detail.direction) {
         ground.events.step(format!("the installed application: {tag}"));
         let keep = ground.project.config.install.as_ref().and_then(|target| target.keep).unwrap_or(install::KEEP);
@@ -165,6 +186,21 @@ pub fn carry_out(ground: &Ground<'_>, facts: &Facts, mut journal: Journal, mut d
         Err(error) => return Err(error),
     };
     finish(ground, journal, detail, waits)
+}
+
+/// The services come first: where they went back by themselves nothing is changed, and nothing is left to go on with.
+fn not_switched(ground: &Ground<'_>, journal: Journal, detail: &Detail, error: Error) -> Error {
+    if detail.turned || services::is_under_way(ground.project) {
+        return error;
+    }
+    let reason = detail.plan.reason.as_deref();
+    let data = json!({ "direction": detail.direction, "target": detail.plan.target, "why": error.chain() });
+    let closed =
+        Ledger::new(&ground.project.state()).record(past::COMMAND, &detail.plan.target, error.kind().outcome(), reason, data).and_then(|()| journal.close());
+    match closed {
+        Ok(()) => error.hint("application and forge were not touched"),
+        Err(second) => error.hint(format!("and the journal could not be closed: {}", second.chain())),
+    }
 }
 
 fn forge_part(ground: &Ground<'_>, facts: &Facts, journal: &mut Journal, detail: &mut Detail, template: &TagTemplate) -> Result<()> {
@@ -203,7 +239,7 @@ fn plan_later(ground: &Ground<'_>, forge: &dyn Forge, facts: &Facts, detail: &mu
         day: detail.day.clone(),
         id: detail.plan.id.clone(),
     };
-    let planned = plan::plan(&wanted, &Facts { app: None, ..facts.clone() }, template)?;
+    let planned = plan::plan(&wanted, &Facts { app: None, services: services::Look::default(), ..facts.clone() }, template)?;
     detail.plan.releases = planned.releases;
     detail.plan.releases_later = false;
     detail.plan.cannot.extend(planned.cannot);

@@ -97,3 +97,37 @@ fn a_target_that_is_not_healthy_leaves_everything_as_it_was() {
     stack.xtask(&["rollback", "--to", "v1.0.0", "--only", "releases,app", "--yes"]).exits(0);
     assert_eq!(live(&stack)[1..], is("1.0.1", "v1.0.0")[1..]);
 }
+
+/// Redis 8 writes what Redis 7 can't read: refused without `--with-data`, and with it data and image go back, and forth again.
+#[test]
+fn data_goes_back_with_its_image_only_where_it_is_asked_for() {
+    let Some(stack) = crate::rollback::redis("xtask-live/redis:7.0") else { return };
+    let config = stack.scratch.read("xtask.toml");
+    stack.scratch.write("xtask.toml", format!("{config}[[version.source]]\nfile = \"VERSION\"\n[[artifact]]\nname = \"rocket\"\nfiles = [\"VERSION\"]\n"));
+    stack.scratch.write(".gitignore", "/.xtask/\n/target/\n/.env\n/backups/\n");
+    let release = |version: &str| {
+        stack.scratch.write("VERSION", format!("{version}\n"));
+        stack.scratch.commit_all(version);
+        stack.scratch.git(&["tag", &format!("v{version}")]);
+        stack.xtask(&["release", "--tag", &format!("v{version}")]).exits(0);
+    };
+    release("1.0.0");
+    stack.xtask(&["backup"]).exits(0);
+    let compose = stack.scratch.read("docker-compose.yml").replace("redis:7.0", "redis:8.2.3");
+    stack.scratch.write("docker-compose.yml", &compose);
+    release("1.1.0");
+    stack.xtask(&["services", "up"]).exits(0);
+    stack.redis(&["SET", "k", "written by 8"]);
+    stack.redis(&["SAVE"]);
+    let runs = || stack.inspect(&stack.container("falkordb"), "{{.Config.Image}} {{.State.Health.Status}}");
+    let refused = stack.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(3);
+    assert!(refused.stderr.contains("falkordb can't go back") && refused.stderr.contains("--with-data"), "{}", refused.stderr);
+    let check = stack.xtask(&["check", "--only", "rollback"]);
+    assert!(check.stderr.contains("a verified backup that it can read is at hand"), "{}", check.stderr);
+    assert_eq!((runs(), stack.redis(&["GET", "k"])), ("xtask-live/redis:8.2.3 healthy".into(), "written by 8".into()));
+    stack.xtask(&["rollback", "--to", "v1.0.0", "--with-data", "--yes"]).exits(0);
+    assert_eq!((runs(), stack.redis(&["GET", "k"])), ("xtask-live/redis:7.0 healthy".into(), "Zoë".into()));
+    stack.xtask(&["rollback", "--undo", "--with-data", "--yes"]).exits(0);
+    assert_eq!((runs(), stack.redis(&["GET", "k"])), ("xtask-live/redis:8.2.3 healthy".into(), "written by 8".into()));
+    assert_eq!(stack.scratch.read("docker-compose.yml"), compose);
+}

@@ -112,7 +112,7 @@ fn a_pull_that_fails_changes_nothing() {
 }
 
 /// A stack of one plain Redis, without tags that tell its version if `odd`.
-fn redis(image: &str) -> Option<Stack> {
+pub fn redis(image: &str) -> Option<Stack> {
     let stack = Stack::new(Compose::V2)?;
     let (name, port) = (&stack.name, stack.falkordb);
     stack.write_compose(&format!(

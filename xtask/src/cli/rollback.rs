@@ -14,7 +14,7 @@ use crate::{
     release::{
         cache::Cache,
         manifest::Manifest,
-        rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Wanted, judge, past},
+        rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Wanted, judge, past, services::Asked},
     },
     report::Answer,
 };
@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// Then publish the target's exact source again as this higher version, so that installed clients take it
     #[arg(long, value_name = "TAG")]
     pub(super) reissue: Option<String>,
+    /// Restore data too: the newest verified backup from before the bad release; with --undo, what was there before the rollback
+    #[arg(long)]
+    with_data: bool,
     /// The forge [default: release.forge]
     #[arg(long, value_enum)]
     pub(super) forge: Option<ForgeKind>,
@@ -101,7 +104,10 @@ fn begun(detail: &Detail) -> Error {
 fn undo(session: &Session, project: &Project, args: &Args) -> Result<Detail> {
     let plan = past::standing(&session.ledger(project).entries()?).pop();
     let plan = plan.ok_or_else(|| Error::refused("there is no rollback to undo").hint("`xtask history` shows what was done here"))?;
-    let plan = Plan { reason: args.reason.clone(), cannot: Vec::new(), ..plan };
+    let data_back = if args.with_data { rollback::services::data_before(project, &plan)? } else { Vec::new() };
+    let kept = plan.services.as_ref().is_some_and(|part| !part.restores.is_empty()) && !args.with_data;
+    let cannot = kept.then(|| "data stays as it is now; with --with-data it becomes what it was before the rollback".to_owned()).into_iter().collect();
+    let plan = Plan { reason: args.reason.clone(), cannot, data_back, ..plan };
     Ok(Detail { plan, direction: Direction::Undo, forge: forges::kind(project, args.forge), bad: Vec::new(), day: day(), done: BTreeSet::new(), turned: false })
 }
 
@@ -110,20 +116,32 @@ fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, tar
     let parts: BTreeSet<Part> = if args.only.is_empty() { [Part::Releases, Part::Services, Part::App].into() } else { args.only.iter().copied().collect() };
     configured(project, &args.only)?;
     let manifest = verify(ground, facts, &target, &parts)?;
-    let facts = with_services(project, facts, &manifest, &parts, args)?;
     let bad = args.bad.iter().map(|tag| project.config.tag.read_loose(tag).map(|tag| tag.name)).collect::<Result<Vec<_>>>()?;
+    let facts = with_services(session, project, facts, (&target, &manifest), &parts, (args, &bad))?;
     let id = format!("{}-{}", clock::stamp(clock::now()), session.ledger(project).entries()?.len());
     let wanted = Wanted { target, bad: bad.clone(), parts, reason: args.reason.clone(), day: day(), id };
     let plan = rollback::plan(&wanted, &facts, &project.config.tag)?;
     Ok(Detail { plan, direction: Direction::Forward, forge: forges::kind(project, args.forge), bad, day: wanted.day, done: BTreeSet::new(), turned: false })
 }
 
-fn with_services(project: &Project, facts: &Facts, manifest: &Manifest, parts: &BTreeSet<Part>, args: &Args) -> Result<Facts> {
+fn with_services(
+    session: &Session,
+    project: &Project,
+    facts: &Facts,
+    (target, manifest): (&Tag, &Manifest),
+    parts: &BTreeSet<Part>,
+    (args, bad): (&Args, &[String]),
+) -> Result<Facts> {
     if !parts.contains(&Part::Services) {
         return Ok(facts.clone());
     }
-    let named = args.only.contains(&Part::Services);
-    Ok(Facts { services: rollback::services::look(project, manifest, named)?, ..facts.clone() })
+    let template = &project.config.tag;
+    let since = match &facts.forge {
+        Some((survey, _)) => rollback::bad_since(survey, target, bad, template),
+        None => past::released_since(&session.ledger(project).entries()?, target, template),
+    };
+    let asked = Asked { named: args.only.contains(&Part::Services), with_data: args.with_data.then_some(since) };
+    Ok(Facts { services: rollback::services::look(project, manifest, asked)?, ..facts.clone() })
 }
 
 fn day() -> String {

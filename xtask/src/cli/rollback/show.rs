@@ -42,6 +42,9 @@ fn rows(plan: &Plan, direction: Direction, place: &str) -> Vec<[String; 4]> {
     for change in plan.services.iter().flat_map(|part| &part.changes) {
         row("services", &change.service, pair(change.before.image.clone(), change.after.pinned()));
     }
+    for restore in plan.data_back.iter().filter(|_| !forward) {
+        row("services", &format!("data of {}", restore.service), ("as it is".into(), restore.id.clone()));
+    }
     if let Some(app) = &plan.app {
         row("app", &app.to.display().to_string(), pair(app.before.clone().unwrap_or_else(|| "nothing".into()), app.after.clone()));
     }

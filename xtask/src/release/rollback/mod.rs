@@ -11,5 +11,5 @@ pub mod plan;
 mod run;
 pub mod services;
 
-pub use plan::{Direction, Facts, Part, Plan, Wanted, plan};
+pub use plan::{Direction, Facts, Part, Plan, Wanted, bad_since, plan};
 pub use run::{Detail, Ground, Outcome, begin, carry_out, facts, pending, prepare};

@@ -1,7 +1,13 @@
 //! What the ledger says about earlier rollbacks: what can be undone, and what must never be pruned. Pure.
 
+use chrono::{DateTime, Utc};
+
 use super::plan::{Direction, Plan};
-use crate::{forge::Release, kernel::TagTemplate, ledger::Entry};
+use crate::{
+    forge::Release,
+    kernel::{Tag, TagTemplate},
+    ledger::Entry,
+};
 
 /// The command's name in the ledger.
 pub const COMMAND: &str = "rollback";
@@ -27,6 +33,12 @@ pub fn standing(entries: &[Entry]) -> Vec<Plan> {
 /// Whether this rollback was recorded already, in that direction: a run may be killed right after.
 pub fn is_recorded(entries: &[Entry], id: &str, direction: Direction) -> bool {
     entries.iter().filter_map(read).rfind(|(_, plan)| plan.id == id).is_some_and(|(last, _)| last == direction)
+}
+
+/// When the first release above a version was made here, where the forge can't tell.
+pub fn released_since(entries: &[Entry], target: &Tag, template: &TagTemplate) -> Option<DateTime<Utc>> {
+    let newer = |entry: &&Entry| entry.command == "release" && template.matches(&entry.subject).is_some_and(|tag| tag.version > target.version);
+    entries.iter().filter(newer).filter_map(|entry| entry.at.parse().ok()).min()
 }
 
 /// What was live here, the latest first, each once.

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{notice, services};
@@ -92,6 +93,9 @@ pub struct Plan {
     /// The services' part; none where nothing changes.
     #[serde(default)]
     pub services: Option<switch::Plan>,
+    /// Backups that an undo restores, where it was asked to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_back: Vec<switch::Restore>,
     /// The installed application's part.
     pub app: Option<App>,
     /// What this can't do, and what helps.
@@ -158,7 +162,17 @@ pub fn plan(wanted: &Wanted, facts: &Facts, template: &TagTemplate) -> Result<Pl
     if let (Some((survey, _)), Some(planned)) = (&facts.forge, &releases) {
         cannot.extend(clients(survey, planned, wanted, template));
     }
-    Ok(Plan { id: wanted.id.clone(), target: target.clone(), reason: wanted.reason.clone(), releases, releases_later, services, app, cannot })
+    Ok(Plan {
+        id: wanted.id.clone(),
+        target: target.clone(),
+        reason: wanted.reason.clone(),
+        releases,
+        releases_later,
+        services,
+        data_back: Vec::new(),
+        app,
+        cannot,
+    })
 }
 
 fn releases(wanted: &Wanted, survey: &Survey, latest: Option<&str>, template: &TagTemplate) -> Result<Releases> {
@@ -253,3 +267,12 @@ impl Mark {
 }
 
 const END: &str = "<!-- /xtask:rollback -->";
+
+/// When the first of the bad ones came out: data from before it is data that it can't have harmed.
+pub fn bad_since(survey: &Survey, target: &Tag, bad: &[String], template: &TagTemplate) -> Option<DateTime<Utc>> {
+    let is_bad = |release: &&Release| {
+        let newer = template.matches(&release.tag).is_some_and(|tag| tag.version > target.version);
+        !release.draft && if bad.is_empty() { newer } else { bad.contains(&release.tag) }
+    };
+    survey.releases.iter().filter(is_bad).filter_map(|release| release.published_at).min()
+}

@@ -1,5 +1,7 @@
 //! The services' part: images recorded by a release, planned and carried out by the services' own room. Comes first, since it can fail and go back by itself.
 
+use chrono::{DateTime, Utc};
+
 use super::plan::{Direction, Plan};
 use crate::{
     config::Project,
@@ -8,7 +10,7 @@ use crate::{
     release::manifest::Manifest,
     services::{
         ImageRef, Stack,
-        rollback::{self as switch, From, Safety},
+        rollback::{self as switch, From, Restore, Safety},
     },
 };
 
@@ -21,8 +23,17 @@ pub struct Look {
     pub cannot: Option<String>,
 }
 
+/// What was asked of the services.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// They were asked for by name.
+    pub named: bool,
+    /// Data goes back with its image, to the newest verified backup from before that moment, where one is known.
+    pub with_data: Option<Option<DateTime<Utc>>>,
+}
+
 /// Looks. An engine that can't be reached is an error only where the services were asked for by name.
-pub fn look(project: &Project, manifest: &Manifest, named: bool) -> Result<Look> {
+pub fn look(project: &Project, manifest: &Manifest, asked: Asked) -> Result<Look> {
     if project.config.services.is_none() {
         return Ok(Look::default());
     }
@@ -33,16 +44,36 @@ pub fn look(project: &Project, manifest: &Manifest, named: bool) -> Result<Look>
     if let Some(other) = switch::pending(project)? {
         return Err(Error::refused(format!("a switch of services to {other} is under way")).hint("`xtask status` says how to go on or back"));
     }
-    match planned(project, &manifest.services, &manifest.tag) {
+    match asked_for(project, manifest, asked) {
         Ok(plan) => Ok(Look { plan: Some(plan).filter(|plan| !plan.is_empty()), cannot: None }),
-        Err(error) if !named && docker::reachable().is_err() => stay(error.chain()),
+        Err(error) if !asked.named && docker::reachable().is_err() => stay(error.chain()),
         Err(error) => Err(error.hint("or take the rest back alone: `--only releases,app`")),
     }
 }
 
-fn planned(project: &Project, images: &[ImageRef], label: &str) -> Result<switch::Plan> {
-    let stack = Stack::open(project)?;
-    switch::plan(&switch::Facts::gather(project, &stack, images)?, label)
+fn asked_for(project: &Project, manifest: &Manifest, asked: Asked) -> Result<switch::Plan> {
+    let facts = gathered(project, &manifest.services)?;
+    let restores = asked.with_data.map(|before| switch::choose(project, &facts, before)).transpose()?.unwrap_or_default();
+    switch::plan(&facts, &manifest.tag, restores)
+}
+
+fn gathered(project: &Project, images: &[ImageRef]) -> Result<switch::Facts> {
+    switch::Facts::gather(project, &Stack::open(project)?, images)
+}
+
+/// What an undo puts back with `--with-data`: the backups that the rollback made before it changed anything.
+pub fn data_before(project: &Project, plan: &Plan) -> Result<Vec<Restore>> {
+    let Some(part) = plan.services.as_ref().filter(|part| !part.restores.is_empty()) else { return Ok(Vec::new()) };
+    let done = switch::last(project)?.filter(|done| done.label == part.label);
+    let made = done.map(|done| done.backups).unwrap_or_default();
+    let restore = |one: &Restore| {
+        let id = made.iter().find(|id| id.strip_prefix(&one.source).is_some_and(|rest| rest.starts_with('-')))?;
+        Some(Restore { id: id.clone(), made: "the rollback".into(), ..one.clone() })
+    };
+    let found: Option<Vec<Restore>> = part.restores.iter().map(restore).collect();
+    found.ok_or_else(|| {
+        Error::refused("the backups that the rollback made are not known any more").hint("undo it without --with-data, then `xtask restore NAME --from ID`")
+    })
 }
 
 /// Switches, goes on with a switch that was killed, or goes back from it; the same call again changes nothing.
@@ -60,7 +91,8 @@ pub(super) fn carry_out(project: &Project, plan: &Plan, direction: Direction, ev
         None => {
             let side = |change: &switch::Change| if direction == Direction::Forward { change.after.clone() } else { change.before.clone() };
             let images: Vec<ImageRef> = part.changes.iter().map(side).collect();
-            let now = planned(project, &images, &label)?;
+            let restores = if direction == Direction::Forward { part.restores.clone() } else { plan.data_back.clone() };
+            let now = switch::plan(&gathered(project, &images)?, &label, restores)?;
             if now.is_empty() {
                 return Ok(());
             }
@@ -77,7 +109,7 @@ pub(super) fn is_under_way(project: &Project) -> bool {
 /// For `check --only rollback`: whether the images are here or can be had, and whether they can read today's data.
 pub fn ready(project: &Project, manifest: &Manifest) -> Vec<Finding> {
     let tag = &manifest.tag;
-    match look(project, manifest, true) {
+    match look(project, manifest, Asked { named: true, with_data: None }) {
         Ok(Look { cannot: Some(why), .. }) => vec![Finding::note("rollback-services", format!("{tag}: {why}"))],
         Ok(Look { plan: None, .. }) => Vec::new(),
         Ok(Look { plan: Some(plan), .. }) => plan.changes.iter().filter_map(|change| absent(tag, change)).collect(),

@@ -113,6 +113,10 @@ pub fn ready(project: &Project, manifest: &Manifest) -> Vec<Finding> {
         Ok(Look { cannot: Some(why), .. }) => vec![Finding::note("rollback-services", format!("{tag}: {why}"))],
         Ok(Look { plan: None, .. }) => Vec::new(),
         Ok(Look { plan: Some(plan), .. }) => plan.changes.iter().filter_map(|change| absent(tag, change)).collect(),
+        Err(error) if error.kind() == Kind::Refused && look(project, manifest, Asked { named: true, with_data: Some(None) }).is_ok() => {
+            let message = format!("{tag}: {}; a verified backup that it can read is at hand", error.chain());
+            vec![Finding::note("rollback-with-data", message).hint("`--with-data` restores it together with the image")]
+        }
         Err(error) if error.kind() == Kind::Refused => {
             vec![with_hints(Finding::warning("rollback-data", format!("the services can't go back to {tag}: {}", error.chain())), &error)]
         }

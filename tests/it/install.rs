@@ -115,7 +115,11 @@ fn programs_are_executable_and_what_runs_is_not_touched() {
     for version in ["1.1.0", "1.2.0", "1.3.0", "1.4.0"] {
         let _ = std::fs::remove_dir_all(scratch.project().join("dist"));
         scratch.write(&format!("dist/Rocket-{version}.AppImage"), &sleep);
-        scratch.write("dist/latest-linux.yml", format!("version: {version}\n"));
+        let file = format!("Rocket-{version}.AppImage");
+        let metadata = format!(
+            "version: {version}\nfiles:\n  - url: {file}\n    sha512: recomputed\n    size: 1\npath: {file}\nsha512: recomputed\nreleaseDate: '2026-01-02T03:04:05.000Z'\n"
+        );
+        scratch.write("dist/latest-linux.yml", metadata);
         release(&scratch, version);
     }
     scratch.xtask(&["install", "v1.1.0"]).exits(0);

@@ -1,6 +1,6 @@
 //! Backups that were read back before they count, and restores that never end half-way.
 //!
-//! [`run`] makes one: `source` says what, `users` who writes it, `volume` and `tree` how it is reached, `redis` and `freeze` make a running server's files
+//! `run` makes one: `source` says what, `users` who writes it, `volume` and `tree` how it is reached, `redis` and `freeze` make a running server's files
 //! consistent, `copy` and `pack` write the archive, `check` reads it back, `manifest` and `store` keep it, `retention` lets older ones go.
 //! Touches the sources for reading, the server's rewrite setting (journaled, put back), its own folder of backups, and what `.xtask/` holds.
 

@@ -9,7 +9,7 @@ use std::{
 use super::crash;
 use crate::kernel::{Context as _, Digest, Error, Hasher, Result};
 
-/// How the temporary neighbours of [`write`] begin.
+/// How the temporary neighbours of [`write()`] begin.
 const TEMPORARY: &str = ".xtask-";
 
 /// Reads a whole file.
@@ -110,7 +110,7 @@ impl Replacement {
     }
 }
 
-/// Whether a name is one that [`write`] gives to a temporary file.
+/// Whether a name is one that [`write()`] gives to a temporary file.
 pub fn is_temporary(name: &str) -> bool {
     const RANDOM: usize = 6;
     name.strip_prefix(TEMPORARY).is_some_and(|rest| rest.len() == RANDOM && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))

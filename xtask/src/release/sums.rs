@@ -9,7 +9,7 @@ pub fn write<'a>(files: impl Iterator<Item = (&'a str, Digest)>) -> String {
     lines.into_iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect()
 }
 
-/// Reads them; a line that is none names its number. Only what [`write`] would write is taken: every altered byte shows.
+/// Reads them; a line that is none names its number. Only what [`write()`] would write is taken: every altered byte shows.
 pub fn read(text: &str) -> Result<Vec<(String, Digest)>> {
     let lines = read_lines(text)?;
     if write(lines.iter().map(|(name, digest)| (name.as_str(), *digest))) != text {

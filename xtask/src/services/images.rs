@@ -34,7 +34,7 @@ pub struct Recorded {
 }
 
 /// What the compose file asks for now, with digests where an engine knows them. A release records this; without Docker it has no digests,
-/// without [services] it is empty, and the note says so.
+/// without `[services]` it is empty, and the note says so.
 pub fn images(project: &Project) -> Recorded {
     if project.config.services.is_none() {
         return Recorded::default();

@@ -4,7 +4,7 @@
 //! a place that can't be read is a finding with file and line, never a guess.
 //!
 //! [`read`] finds the places, [`Survey::check`] compares them, [`bump`] plans edits, [`tags`] holds the rules of tags,
-//! [`detect`] proposes sources for `init`.
+//! [`detect()`] proposes sources for `init`.
 
 pub mod bump;
 mod cargo;

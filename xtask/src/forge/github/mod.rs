@@ -1,7 +1,7 @@
 //! GitHub Releases, as if the network were hostile.
 //!
 //! Draft, upload all, compare every digest, publish in one step, read back as the public. Reads are repeated with patience; a write is repeated
-//! only after a look at what the server has. It touches the network through one [`line`](line::Line) and files where they are streamed.
+//! only after a look at what the server has. It touches the network through one `line` and files where they are streamed.
 
 mod address;
 mod convert;

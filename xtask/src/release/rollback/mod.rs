@@ -1,6 +1,6 @@
 //! `rollback`: one command takes the product back, and `--undo` takes that back.
 //!
-//! Decides purely ([`plan`]), verifies the target whole before anything changes, then acts under a journal: killed anywhere, the same command goes on.
+//! Decides purely (`plan`), verifies the target whole before anything changes, then acts under a journal: killed anywhere, the same command goes on.
 //! Order: services, then the application, then the forge. What can fail and revert comes first, so that a failure leaves everything as it was.
 
 mod apply;

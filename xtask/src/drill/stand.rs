@@ -3,14 +3,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Child,
     time::Duration,
 };
 
 use crate::{
     backup::{Reach, Redis, Source, facts},
     config::Project,
-    effects::{docker, files, process, process::Program},
+    effects::{docker, files, process, process::Program, tied::Tied},
     kernel::{Context as _, Error, Result},
 };
 
@@ -27,7 +26,7 @@ pub struct Stand {
 
 enum Kind {
     Container { image: String, modules: Vec<String> },
-    Process { port: u16, child: Option<Child> },
+    Process { port: u16, child: Option<Tied> },
 }
 
 /// How a source can be drilled on this machine.
@@ -178,9 +177,9 @@ impl Stand {
                 }
             }
             Kind::Process { port, child } if child.is_none() => {
-                let program =
-                    Program::new("redis-server").args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--appendonly", "yes", "--save", "", "--dir"]);
-                *child = Some(program.arg(data).arg("--logfile").arg(log).spawn()?);
+                let (port, data, log) = (port.to_string(), data.display().to_string(), log.display().to_string());
+                let words = ["--bind", "127.0.0.1", "--port", &port, "--appendonly", "yes", "--save", "", "--dir", &data, "--logfile", &log];
+                *child = Some(Tied::start("redis-server", &words.map(str::to_owned))?);
             }
             Kind::Process { .. } => {}
         }
@@ -190,7 +189,7 @@ impl Stand {
     /// Stops it where a restore can't: a server without a container.
     pub fn make_way(&mut self) {
         if let Kind::Process { child, .. } = &mut self.kind {
-            end(child);
+            *child = None;
         }
     }
 
@@ -198,7 +197,7 @@ impl Stand {
     pub fn restart(&mut self) -> Result<()> {
         match &mut self.kind {
             Kind::Container { .. } => docker::stop(&self.name, 30)?,
-            Kind::Process { child, .. } => end(child),
+            Kind::Process { child, .. } => *child = None,
         }
         self.start()
     }
@@ -211,7 +210,7 @@ impl Stand {
                 docker::remove_volume(&self.name)
             }
             Kind::Process { child, .. } => {
-                end(child);
+                *child = None;
                 files::remove_dir(&self.path("data"))
             }
         }
@@ -226,8 +225,9 @@ impl Stand {
     }
 
     fn clean(&mut self) -> Result<()> {
+        // Killed, not stopped: a drill's server must not save on its way out.
         if let Kind::Process { child, .. } = &mut self.kind {
-            end(child);
+            *child = None;
             return Ok(());
         }
         docker::remove(&self.name)?;
@@ -257,14 +257,6 @@ impl Drop for Stand {
         if let Err(error) = self.clean() {
             tracing::warn!(%error, name = self.name, "something of the drill stays");
         }
-    }
-}
-
-fn end(child: &mut Option<Child>) {
-    if let Some(mut child) = child.take() {
-        // Killed: a drill's server must not save on its way out.
-        let _ = child.kill();
-        let _ = child.wait();
     }
 }
 

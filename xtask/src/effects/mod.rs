@@ -14,4 +14,5 @@ pub mod network;
 pub mod places;
 pub mod process;
 pub mod tail;
+pub mod tied;
 pub mod tree;

@@ -5,7 +5,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Child,
     time::Duration,
 };
 
@@ -15,7 +14,7 @@ use super::super::{
     redis::{Reach, Redis, count, rdb},
 };
 use crate::{
-    effects::{docker, files, process::Program},
+    effects::{docker, files, process::Program, tied::Tied},
     kernel::{Context as _, Error, Events, Finding, Result},
 };
 
@@ -167,7 +166,7 @@ fn targets(engine: &EngineFacts, names: &[String]) -> Vec<(&'static str, String)
 /// A started scratch server; killed and removed when dropped.
 enum Running {
     Container(String),
-    Process { child: std::sync::Mutex<Child>, folder: tempfile::TempDir },
+    Process { child: std::sync::Mutex<Tied>, folder: tempfile::TempDir },
 }
 
 impl Running {
@@ -185,8 +184,8 @@ impl Running {
             Bench::Process(_) => {
                 let folder = tempfile::Builder::new().prefix("xtask-scratch-").tempdir().context(|| "make a folder for the scratch server".into())?;
                 let (socket, log) = (folder.path().join("s"), folder.path().join("log"));
-                let program = Program::new("redis-server").args(&words).args(["--port", "0", "--unixsocket"]).arg(socket).arg("--logfile").arg(log);
-                Ok(Self::Process { child: program.spawn()?.into(), folder })
+                words.extend(["--port".into(), "0".into(), "--unixsocket".into(), socket.display().to_string(), "--logfile".into(), log.display().to_string()]);
+                Ok(Self::Process { child: Tied::start("redis-server", &words)?.into(), folder })
             }
         }
     }
@@ -201,7 +200,7 @@ impl Running {
     fn alive(&self) -> Result<()> {
         let ended = match self {
             Self::Container(id) => docker::container(id)?.is_none_or(|container| !container.state.running),
-            Self::Process { child, .. } => child.lock().is_ok_and(|mut child| !matches!(child.try_wait(), Ok(None))),
+            Self::Process { child, .. } => child.lock().is_ok_and(|mut child| child.has_ended()),
         };
         if ended { Err(Error::mismatch("the scratch server ended while it loaded the data")) } else { Ok(()) }
     }
@@ -220,21 +219,12 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// Killed, not stopped: a server that ends well writes.
+    /// Killed, not stopped: a server that ends well writes. A process is tied to this one and goes with it.
     fn drop(&mut self) {
-        match self {
-            Self::Container(id) => {
-                if let Err(error) = docker::remove(id) {
-                    tracing::warn!(%error, "the scratch container stays");
-                }
-            }
-            Self::Process { child, .. } => {
-                if let Ok(child) = child.get_mut() {
-                    // It may have ended by itself.
-                    let _ = child.kill();
-                    let _ = child.wait();
-                }
-            }
+        if let Self::Container(id) = self
+            && let Err(error) = docker::remove(id)
+        {
+            tracing::warn!(%error, "the scratch container stays");
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
     scratch,
 };
 use crate::{
-    effects::{crash, docker, files},
+    effects::{clock, crash, docker, files},
     kernel::{Context as _, Error, Result},
 };
 
@@ -138,7 +138,7 @@ impl Stage {
     /// Removes the staging place with whatever is in it.
     pub fn clear(&self) -> Result<()> {
         match self {
-            Self::Folder { unpacked, .. } => files::remove_dir(unpacked),
+            Self::Folder { unpacked, .. } => remove_stubborn(unpacked),
             Self::Volume { volume, .. } | Self::Engine { volume, .. } => {
                 scratch::sweep(volume)?;
                 docker::remove_volume(volume)?;
@@ -172,6 +172,17 @@ impl Stage {
             Self::Engine { .. } => Ok(()),
         }
     }
+}
+
+/// The scratch server of a run that was killed a moment ago may still write for a blink.
+fn remove_stubborn(folder: &Path) -> Result<()> {
+    for _ in 0..20 {
+        if files::remove_dir(folder).is_ok() {
+            return Ok(());
+        }
+        clock::sleep(std::time::Duration::from_millis(100));
+    }
+    files::remove_dir(folder)
 }
 
 /// The folder that all globs begin with: what is replaced. The root where there are no globs.

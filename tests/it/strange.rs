@@ -231,3 +231,14 @@ fn a_damaged_repository_is_not_called_empty() {
     let run = scratch.xtask(&["release"]).exits(2);
     assert!(run.stderr.contains("git fsck"), "{}", run.stderr);
 }
+
+#[test]
+fn an_out_folder_that_git_sees_is_told() {
+    let scratch = files_only("[\"VERSION\"]", "[\"raw\"]");
+    tagged(&scratch);
+    let run = scratch.xtask(&["build", "--out", "out", "--json"]).exits(0).json();
+    assert_eq!(run["findings"][0]["code"], "out-not-ignored");
+    scratch.write(".git/info/exclude", "out\n");
+    let run = scratch.xtask(&["build", "--out", "out", "--json"]).exits(0).json();
+    assert_eq!(run["findings"].as_array().unwrap().len(), 0);
+}

@@ -1,5 +1,7 @@
 //! `build`: deterministic artifacts, SHA256SUMS, release.json and a bill of materials, into a folder.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{
@@ -9,6 +11,8 @@ use super::{
     show::{self, Row},
 };
 use crate::{
+    config::Project,
+    effects::files,
     kernel::{Error, Finding, Result},
     release::{
         build::{self, Place},
@@ -38,6 +42,7 @@ pub(super) fn run(session: &Session, args: &BuildArgs) -> Result<Answer> {
         return Err(Error::findings("not ready to build: nothing was changed", findings));
     }
     let built = build::build(&project, &plan, &Place::usual(&project.root, &project.config.name)?, &out, &session.events)?;
+    findings.extend(in_the_way(&project, &out)?);
     let files = built.files.clone();
     verify::built(built)?;
     let rows = files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
@@ -46,8 +51,19 @@ pub(super) fn run(session: &Session, args: &BuildArgs) -> Result<Answer> {
     Ok(Answer::new(&data, View::Table(table)).found(findings).output("out", &out.display()))
 }
 
+/// What lies in the work tree and isn't ignored would make the next build find it dirty.
+fn in_the_way(project: &Project, out: &Path) -> Result<Option<Finding>> {
+    let git = project.git()?;
+    let (Ok(root), Ok(out)) = (git.root().canonicalize(), out.canonicalize()) else { return Ok(None) };
+    let Ok(inside) = out.strip_prefix(root) else { return Ok(None) };
+    let inside = files::slashes(inside);
+    let ignored = inside.is_empty() || !git.ignored(&[format!("{inside}/{}", plan::MANIFEST)])?.is_empty();
+    let message = format!("{inside} is not ignored by git: the next build will find the work tree changed");
+    Ok((!ignored).then(|| Finding::warning("out-not-ignored", message).hint(format!("add /{inside}/ to .gitignore, or choose a folder elsewhere"))))
+}
+
 /// A tag where one is named or at HEAD; else a snapshot: building is not releasing.
-fn choice(args: &BuildArgs, project: &crate::config::Project) -> Result<Choice> {
+fn choice(args: &BuildArgs, project: &Project) -> Result<Choice> {
     if let Some(tag) = &args.tag {
         return Ok(Choice::Tag(tag.clone()));
     }

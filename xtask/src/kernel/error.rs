@@ -207,8 +207,22 @@ impl<T, E: Into<Box<dyn error::Error + Send + Sync>>> Context<T> for std::result
     fn context(self, message: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| match error.into().downcast::<Error>().map(|ours| *ours).or_else(carried) {
             Ok(ours) => ours.within(message()),
-            Err(foreign) => Error::unexpected(message()).caused_by(foreign),
+            Err(foreign) => {
+                let remedy = foreign.downcast_ref().and_then(remedy);
+                let error = Error::unexpected(message()).caused_by(foreign);
+                remedy.into_iter().fold(error, Error::hint)
+            }
         })
+    }
+}
+
+/// What to do about the system's commonest refusals.
+fn remedy(error: &std::io::Error) -> Option<&'static str> {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Some("make room, then give the same command again: it goes on from there"),
+        std::io::ErrorKind::PermissionDenied => Some("look at who owns it and who may write there"),
+        std::io::ErrorKind::ReadOnlyFilesystem => Some("that file system can't be written to: choose a place elsewhere"),
+        _ => None,
     }
 }
 

@@ -39,6 +39,12 @@ pub struct Manifest {
     pub services: Vec<ImageRef>,
 }
 
+/// What every version of the format begins with.
+#[derive(Deserialize)]
+struct Format {
+    schema: u32,
+}
+
 /// A file of the release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
@@ -123,10 +129,13 @@ impl Manifest {
 
     /// Reads one; `place` is where it came from.
     pub fn read(text: &[u8], place: &str) -> Result<Self> {
-        let manifest: Self = serde_json::from_slice(text).map_err(|error| Error::mismatch(format!("{place} can't be read")).caused_by(error))?;
-        if manifest.schema != 1 {
-            return Err(Error::refused(format!("{place} has schema {}, which this version doesn't know", manifest.schema)).hint("use a newer xtask"));
+        let unreadable = |error| Error::mismatch(format!("{place} can't be read")).caused_by(error);
+        // First the format alone: a newer one may have other fields.
+        let format: Format = serde_json::from_slice(text).map_err(unreadable)?;
+        if format.schema != 1 {
+            return Err(Error::refused(format!("{place} has schema {}, which this version doesn't know", format.schema)).hint("use a newer xtask"));
         }
+        let manifest = serde_json::from_slice(text).map_err(unreadable)?;
         Ok(manifest)
     }
 }

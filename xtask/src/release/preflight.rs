@@ -86,12 +86,12 @@ pub fn versions(config: &Config, ground: &Ground) -> Vec<Finding> {
 
 fn clean_tree(facts: &Facts, allow_dirty: bool) -> Option<Finding> {
     const SHOWN: usize = 5;
-    let first = facts.dirty.first()?;
+    facts.dirty.first()?;
     let some = facts.dirty.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = facts.dirty.len().saturating_sub(SHOWN);
     let message = format!("the work tree differs from the commit: {some}{}", if more > 0 { format!(" and {more} more") } else { String::new() });
     let finding = if allow_dirty { Finding::warning("dirty-tree", message) } else { Finding::error("dirty-tree", message) };
-    Some(finding.file(first).hint("commit or stash it, or add it to .gitignore; --allow-dirty builds it in and says so in release.json"))
+    Some(finding.hint("commit or stash it, or add it to .gitignore; --allow-dirty builds it in and says so in release.json"))
 }
 
 fn tag_in_place(facts: &Facts, subject: &Subject) -> Option<Finding> {

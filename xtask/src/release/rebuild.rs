@@ -99,6 +99,6 @@ fn differences(listed: &Listed, ours: Option<&VerifiedFile>, theirs: Option<&bui
 }
 
 fn said(archive: &str, difference: &archive::Difference) -> String {
-    let entry = if difference.entry.is_empty() { String::new() } else { format!(" {}", difference.entry) };
-    format!("{archive}:{entry}: {} differs: {}", difference.aspect, difference.detail)
+    let entry = if difference.entry.is_empty() { String::new() } else { format!(" {}:", difference.entry) };
+    format!("{archive}:{entry} {}: {}", difference.aspect, difference.detail)
 }

@@ -93,7 +93,12 @@ fn reasons(release: &Release, template: &TagTemplate, rules: &Rules, newest: &BT
         let (count, sort) = if release.prerelease { (rules.keep_prereleases, "prereleases") } else { (rules.keep, "releases") };
         reasons.push(count.map_or_else(|| format!("all {sort} are kept"), |count| format!("among the newest {count} {sort}")));
     }
-    reasons.extend(rules.protected.iter().filter(|(tag, _)| *tag == release.tag).map(|(_, reason)| reason.clone()));
+    let protected = rules.protected.iter().filter(|(tag, _)| *tag == release.tag).map(|(_, reason)| reason);
+    for reason in protected {
+        if !reasons.contains(reason) {
+            reasons.push(reason.clone());
+        }
+    }
     reasons
 }
 

@@ -113,8 +113,9 @@ impl Screen {
     pub(super) fn finding(&self, finding: &Finding) {
         let place = match (&finding.file, finding.line) {
             (Some(file), Some(line)) => format!("{file}:{line}: "),
-            (Some(file), None) => format!("{file}: "),
-            (None, _) => String::new(),
+            // Many messages begin with the name already.
+            (Some(file), None) if !finding.message.starts_with(file.as_str()) => format!("{file}: "),
+            (_, None) | (None, _) => String::new(),
         };
         let word = match finding.severity {
             Severity::Error => "error:",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Job, cargo_home, environment};
+use super::{Job, cargo_home, environment, rustflags};
 use crate::{
     config::CargoBuild,
     effects::{
@@ -57,7 +57,7 @@ fn command(job: &Job<'_>, compiler: &Compiler, cargo: &CargoBuild, package: &str
     let program = Program::new(compiler.cargo()).args(["build", "--locked", "--message-format=json-render-diagnostics", "--package", package]);
     let program = program.args(["--target", target]).arg("--target-dir").arg(job.place.target());
     let program = program.arg("--manifest-path").arg(job.source.root.join("Cargo.toml"));
-    let own = own_config(&job.source.root);
+    let own = rustflags::config(&job.source.root);
     let program = if own.is_file() { program.arg("--config").arg(own) } else { program };
     let program = program.args(["--profile", cargo.profile.as_deref().unwrap_or("release")]);
     let program = if cargo.bins.is_empty() { program.arg("--bins") } else { program };
@@ -69,7 +69,7 @@ fn command(job: &Job<'_>, compiler: &Compiler, cargo: &CargoBuild, package: &str
 /// The cross linker and the variable that names it to cargo: for another target, where the commit's own settings name none.
 fn linker(root: &Path, target: &str) -> Result<Option<(String, &'static str)>> {
     let linker = cross::linker(target).filter(|linker| environment::host_target() != target && process::find(linker).is_some());
-    let text = files::read_text_if_there(&own_config(root))?.unwrap_or_default();
+    let text = files::read_text_if_there(&rustflags::config(root))?.unwrap_or_default();
     let config: toml_edit::DocumentMut = text.parse().context(|| "read the commit's .cargo/config.toml".into())?;
     let own = config.get("target").and_then(|targets| targets.get(target)).and_then(|target| target.get("linker"));
     let variable = format!("CARGO_TARGET_{}_LINKER", target.to_ascii_uppercase().replace('-', "_"));
@@ -109,7 +109,8 @@ impl Compiler {
 
 /// The commit's own flags, then every folder of this machine mapped to a name that says what it was.
 fn flags(job: &Job<'_>, target: &str, compiler: &Compiler, home: &Path) -> Result<Vec<String>> {
-    let mut flags = own_flags(&job.source.root, target)?;
+    let told = || environment::fresh(Program::new(compiler.rustc()).query().args(["--print", "cfg", "--target", target]), job).read();
+    let mut flags = rustflags::own(&job.source.root, target, told)?;
     let mut map = |from: &Path, to: &str| flags.push(format!("--remap-path-prefix={}={to}", from.display()));
     let homes = cargo_homes(home);
     homes.iter().for_each(|home| map(home, "/cargo"));
@@ -131,30 +132,6 @@ fn cargo_homes(ours: &Path) -> Vec<PathBuf> {
     let mut homes: Vec<PathBuf> = usual.into_iter().chain(real).chain(registry).chain([ours.to_owned()]).collect();
     homes.dedup();
     homes
-}
-
-/// The commit's own settings.
-fn own_config(root: &Path) -> PathBuf {
-    let old = root.join(".cargo/config");
-    if old.is_file() { old } else { root.join(".cargo/config.toml") }
-}
-
-/// `build.rustflags` and `target.<triple>.rustflags` of the commit: setting the flags by environment switches these off, so they are
-/// read and passed on. The user's own configuration stays out.
-fn own_flags(root: &Path, target: &str) -> Result<Vec<String>> {
-    let Some(text) = files::read_text_if_there(&own_config(root))? else { return Ok(Vec::new()) };
-    let config: toml_edit::DocumentMut = text.parse().context(|| "read the commit's .cargo/config.toml".into())?;
-    let of = |table: Option<&toml_edit::Item>| table.and_then(|table| table.get("rustflags")).map(words).unwrap_or_default();
-    let specific = of(config.get("target").and_then(|targets| targets.get(target)));
-    Ok(if specific.is_empty() { of(config.get("build")) } else { specific })
-}
-
-fn words(item: &toml_edit::Item) -> Vec<String> {
-    match (item.as_str(), item.as_array()) {
-        (Some(text), _) => text.split_whitespace().map(str::to_owned).collect(),
-        (_, Some(array)) => array.iter().filter_map(|word| word.as_str()).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
 }
 
 fn executables(messages: &str, cargo: &CargoBuild, package: &str) -> Vec<Executable> {

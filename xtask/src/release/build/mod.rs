@@ -9,6 +9,7 @@ mod collect;
 mod environment;
 mod leaks;
 mod pack;
+mod rustflags;
 mod source;
 mod version_check;
 

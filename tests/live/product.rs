@@ -69,7 +69,8 @@ fn services_application_and_releases_go_back_together_and_forth_again() {
         assert!(ended || killed.code.is_none(), "effect {k}: {}", killed.stderr);
         let status = stack.xtask(&["status", "--json"]).json();
         let pending = status["data"]["pending"].as_array().unwrap().iter().any(|one| one["name"] == "rollback");
-        assert!(pending || ended || live(&stack) == is("1.0.1", "v1.1.0"), "effect {k}: {status:#}");
+        let whole = [is("1.0.1", "v1.1.0"), is("1.0.0", "v1.0.0")].contains(&live(&stack));
+        assert!(pending || ended || whole, "effect {k}: {status:#}");
         if !back || !pending && !ended {
             stack.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
             assert_eq!(live(&stack), is("1.0.0", "v1.0.0"), "effect {k}");

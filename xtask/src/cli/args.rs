@@ -11,7 +11,7 @@ use crate::{
 
 /// Releases that can be taken back, data that can be brought back.
 #[derive(Debug, Parser)]
-#[command(name = "xtask", bin_name = "xtask", version, about, long_about = None, propagate_version = true, max_term_width = 100)]
+#[command(name = "xtask", bin_name = "xtask", version, about, long_about = None, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -51,24 +51,14 @@ pub(crate) struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Edit every version source, keeping its formatting
-    Bump(super::bump::Args),
-    /// Verified backups of volumes and folders
-    Backup(super::backup::Args),
-    /// Bring a backup back; never leaves a half-restored state
-    Restore(super::restore::Args),
-    /// Prove on a throw-away stand that backups can be restored
-    #[command(visible_alias = "smoke")]
-    Drill(super::drill::Args),
-    /// The compose stack, with health gates
-    #[command(subcommand)]
-    Services(super::services::Services),
     /// Write an xtask.toml from what the repository holds
     Init(InitArgs),
     /// Look at everything; show every finding at once
     Check(CheckArgs),
     /// What `release` would do
     Plan(PlanArgs),
+    /// Edit every version source, keeping its formatting
+    Bump(super::bump::Args),
     /// Deterministic artifacts, SHA256SUMS, release.json, SBOM
     Build(BuildArgs),
     /// Compare bytes with the manifest, of a folder or a release
@@ -77,18 +67,28 @@ pub(crate) enum Command {
     Release(ReleaseArgs),
     /// What the forge holds; `sync` fills the cache
     Releases(super::releases::Args),
+    /// Remove releases beyond the last N
+    Prune(PruneArgs),
     /// Take the product back to a release; `--undo` goes back
     Rollback(super::rollback::Args),
     /// Download, verify and install an artifact
     Install(super::install::Args),
-    /// Remove releases beyond the last N
-    Prune(PruneArgs),
+    /// The compose stack, with health gates
+    #[command(subcommand)]
+    Services(super::services::Services),
+    /// Verified backups of volumes and folders
+    Backup(super::backup::Args),
+    /// Bring a backup back; never leaves a half-restored state
+    Restore(super::restore::Args),
+    /// Prove on a throw-away stand that backups can be restored
+    #[command(visible_alias = "smoke")]
+    Drill(super::drill::Args),
     /// Logs and state for support, isolation, the checklist of the first ten minutes
     Incident(super::incident::IncidentArgs),
-    /// Copy standard input to standard output without its secrets
-    Redact(super::redact::RedactArgs),
     /// Run a command with the secrets of the environment or of `[env] secret-command`
     Env(super::env::EnvArgs),
+    /// Copy standard input to standard output without its secrets
+    Redact(super::redact::RedactArgs),
     /// What is live, what is pending
     Status(ForgeArgs),
     /// What was done here
@@ -109,24 +109,24 @@ impl Command {
     /// The command's name in the JSON document, in the ledger and in messages.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Bump(_) => "bump",
-            Self::Backup(args) => args.name(),
-            Self::Restore(_) => "restore",
-            Self::Drill(_) => "drill",
-            Self::Services(command) => command.name(),
             Self::Init(_) => "init",
             Self::Check(_) => "check",
             Self::Plan(_) => "plan",
+            Self::Bump(_) => "bump",
             Self::Build(_) => "build",
             Self::Verify(_) => "verify",
             Self::Release(_) => "release",
             Self::Releases(_) => "releases",
+            Self::Prune(_) => "prune",
             Self::Rollback(_) => "rollback",
             Self::Install(_) => "install",
-            Self::Prune(_) => "prune",
+            Self::Services(command) => command.name(),
+            Self::Backup(args) => args.name(),
+            Self::Restore(_) => "restore",
+            Self::Drill(_) => "drill",
             Self::Incident(args) => args.name(),
-            Self::Redact(_) => "redact",
             Self::Env(_) => "env",
+            Self::Redact(_) => "redact",
             Self::Status(_) => "status",
             Self::History(_) => "history",
             Self::Workflows(_) => "workflows",

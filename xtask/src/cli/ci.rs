@@ -14,15 +14,18 @@ use crate::{
 /// A step: its name, and the words of its command.
 type Step = (&'static str, &'static [&'static str]);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     ("format", &["cargo", "fmt", "--all", "--check"]),
     ("clippy", &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     ("docs", &["cargo", "doc", "--workspace", "--no-deps", "--locked", "--document-private-items"]),
     ("pipelines", &["cargo", "run", "--quiet", "--locked", "--package", "xtask", "--bin", "xtask", "--", "workflows", "--check"]),
+    ("own", &["cargo", "run", "--quiet", "--locked", "--package", "xtask", "--bin", "xtask", "--", "check", "--only", "config,versions,build,env"]),
     ("zizmor", &["zizmor", "--persona", "auditor", "--offline", "--quiet", ".github"]),
     ("schema", &["check-jsonschema", "--builtin-schema", "vendor.github-workflows", CI, DRILL, PRUNE, RELEASE, ROLLBACK]),
     ("action", &["check-jsonschema", "--builtin-schema", "vendor.github-actions", ".github/actions/xtask/action.yml"]),
-    ("tests", &["cargo", "test", "--workspace", "--locked"]),
+    ("tests", &["cargo", "test", "--workspace", "--locked", "--lib", "--bins", "--examples", "--test", "it"]),
+    // They wait for containers more than they compute: more at once than cores.
+    ("live", &["cargo", "test", "--locked", "--package", "xtask", "--test", "live", "--", "--test-threads", "4"]),
 ];
 
 const CI: &str = ".github/workflows/ci.yml";

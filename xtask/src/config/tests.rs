@@ -24,6 +24,15 @@ fn the_example_of_the_documentation_is_valid() {
 }
 
 #[test]
+fn the_readme_shows_keys_that_exist() {
+    let readme = include_str!("../../../README.md");
+    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let config = parse(&blocks.concat().replace("digest = \"…\"", &format!("digest = \"{}\"", "0".repeat(64))), Path::new("README.md")).unwrap();
+    assert_eq!((blocks.len(), config.backups.len()), (2, 3));
+    assert!(config.install.is_some() && config.services.is_some());
+}
+
+#[test]
 fn unknown_keys_come_all_at_once_with_the_nearest() {
     let text = format!(
         "{LEAST}repositry = \"a/b\"\n[release]\nkep = 5\n[[version.source]]\nfile = \"x\"\npatern = \"y\"\n[env]\nfiles = [{{ path = \"a\", exampel = \"b\" }}]\n"

@@ -189,7 +189,7 @@ fn a_target_that_would_not_work_is_refused_with_those_that_would() {
         ("v1.4.0-beta.1", "never published"),
     ] {
         let run = scratch.xtask(&["rollback", "--to", tag, "--yes"]).exits(3);
-        assert!(run.stderr.contains(why) && run.stderr.contains("these would work: v1.4.0, v1.0.0"), "{tag}: {}", run.stderr);
+        assert!(run.stderr.contains(why) && run.stderr.contains("these would work: v1.4.0 (live now), v1.0.0"), "{tag}: {}", run.stderr);
     }
     same(&scratch, &before, "then");
     let check = scratch.xtask(&["check", "--only", "rollback", "--json"]).exits(0).json();
@@ -220,6 +220,72 @@ fn two_at_once_are_kept_apart() {
     held.try_lock().unwrap();
     let run = scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(8);
     assert!(run.stderr.contains("ann@") && run.stderr.contains("since 2026-01-31"), "{}", run.stderr);
+    let status = scratch.xtask(&["status", "--json"]).exits(0).json();
+    assert!(status["data"]["running"].as_str().unwrap().starts_with("release: ann@") && status["data"]["installed"] == "v1.1.0", "{status:#}");
+    let plan = scratch.xtask(&["rollback", "--to", "v1.0.0", "--dry-run"]).exits(0);
+    assert!(plan.stdout.contains("rollback to v1.0.0"), "who only looks needs no lock: {}", plan.stdout);
+}
+
+#[test]
+fn a_dry_run_touches_nothing_at_all() {
+    let scratch = product(&["1.0.0", "1.1.0"]);
+    let everything = || (tree(&scratch.project()), tree(&scratch.path().join("home")));
+    let before = everything();
+    for args in [&["rollback", "--to", "v1.0.0", "--dry-run"][..], &["rollback", "--to", "v1.0.0", "--reissue", "v1.1.1", "--dry-run"]] {
+        scratch.xtask(args).exits(0);
+        assert!(everything() == before, "{args:?} changed something");
+    }
+    scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
+    let before = everything();
+    let undo = scratch.xtask(&["rollback", "--undo", "--dry-run"]).exits(0).stdout;
+    assert!(everything() == before, "the plan of an undo changed something");
+    assert!(undo.contains("`xtask rollback --to v1.0.0` goes there again") && !undo.contains("--undo` goes back"), "{undo}");
+}
+
+#[test]
+fn an_undo_leaves_alone_what_came_after_the_rollback() {
+    let scratch = product(&["1.0.0", "1.1.0"]);
+    scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
+    release(&scratch, "1.2.0");
+    scratch.xtask(&["install"]).exits(0);
+    let plan = scratch.xtask(&["rollback", "--undo", "--dry-run"]).exits(0).stdout;
+    for line in ["v1.2.0 is offered as latest since: it stays so", "v1.2.0 was installed in"] {
+        assert!(plan.contains(line), "{line} in {plan}");
+    }
+    scratch.xtask(&["rollback", "--undo", "--yes"]).exits(0);
+    assert_eq!((latest(&scratch).as_str(), installed(&scratch).as_deref()), ("v1.2.0", Some("1.2.0")));
+    assert_eq!(meta(&scratch, "v1.1.0")["prerelease"], false, "it is offered again, to who asks for it");
+    scratch.xtask(&["rollback", "--undo", "--yes"]).exits(3);
+}
+
+#[test]
+fn an_undo_to_what_is_gone_is_refused_before_anything_changes() {
+    let scratch = product(&["1.0.0", "1.1.0"]);
+    scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
+    for folder in ["target/releases/v1.1.0", "target/releases/.meta/v1.1.0.json"] {
+        std::fs::rename(scratch.project().join(folder), scratch.path().join(folder.replace('/', "-"))).unwrap();
+    }
+    let before = seen(&scratch);
+    let run = scratch.xtask(&["rollback", "--undo", "--yes"]).exits(3);
+    assert!(run.stderr.contains("v1.1.0, which was latest before the rollback, is not published any more: nothing was changed"), "{}", run.stderr);
+    same(&scratch, &before, "then");
+    assert!(!scratch.project().join(".xtask/journal/rollback.json").exists());
+}
+
+#[test]
+fn each_end_says_what_is_live_part_by_part() {
+    let scratch = product(&["1.0.0", "1.1.0"]);
+    let said = |args: &[&str]| scratch.xtask(args).exits(0).stdout;
+    let app = said(&["rollback", "--to", "v1.0.0", "--only", "app", "--yes"]);
+    assert!(app.starts_with("what was to go back is v1.0.0 now\n") && app.contains("apps/rocket/current is v1.0.0\n") && !app.contains("latest"), "{app}");
+    let undone = said(&["rollback", "--undo", "--yes"]);
+    assert!(undone.starts_with("the rollback to v1.0.0 is undone: it is v1.1.0 again\n") && undone.contains("current is v1.1.0\n"), "{undone}");
+    let all = said(&["rollback", "--to", "v1.0.0", "--yes"]);
+    for line in
+        ["v1.0.0 is live, read back and recorded\n", "releases: v1.0.0 is offered as latest\n", "v1.1.0 is taken back", "`xtask rollback --undo` goes back\n"]
+    {
+        assert!(all.contains(line), "{line} in {all}");
+    }
 }
 
 fn effects(scratch: &Scratch, args: &[&str]) -> Vec<String> {

@@ -82,6 +82,22 @@ fn while_github_is_down_what_is_here_goes_back_at_once_and_the_rest_follows() {
 }
 
 #[test]
+fn a_github_that_lists_and_hands_out_no_files_does_not_hold_it_up() {
+    let rocket = rocket(&["1.1.0", "1.2.0"]);
+    for path in ["/releases/assets/", "/releases/download/"] {
+        rocket.double.fault(Fault::on("GET", path, Act::page(503)).times(100_000));
+    }
+    let run = rocket.run(&BACK).exits(0);
+    assert!(run.stderr.contains("v1.1.0 can't be downloaded: the cached copy is used"), "{}", run.stderr);
+    assert_eq!((offered(&rocket).0.as_str(), installed(&rocket).as_str()), ("v1.1.0", "v1.1.0"));
+    rocket.run(&UNDO).exits(0);
+    std::fs::remove_dir_all(rocket.scratch.project().join(".xtask/cache/v1.1.0")).unwrap();
+    let before = (offered(&rocket), installed(&rocket));
+    let run = rocket.run(&BACK);
+    assert!(run.code != Some(0) && (offered(&rocket), installed(&rocket)) == before, "{:?} {}", run.code, run.stderr);
+}
+
+#[test]
 fn down_and_not_cached_or_altered_changes_nothing() {
     let rocket = rocket(&["1.1.0", "1.2.0"]);
     rocket.double.fault(Fault::on("*", "", Act::page(503)).times(100_000));

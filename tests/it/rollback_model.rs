@@ -23,9 +23,19 @@ struct Model {
     /// Minor versions that are published, and whether each is offered.
     there: BTreeMap<u64, bool>,
     latest: u64,
-    /// Latest before, target, and what was marked: the undo stack.
-    stack: Vec<(u64, u64, Vec<u64>)>,
+    installed: u64,
+    /// The rollbacks that an undo takes back, the last one first.
+    stack: Vec<Back>,
     next: u64,
+}
+
+/// A rollback: latest and installed before, its target, and what was marked.
+#[derive(Clone)]
+struct Back {
+    from: u64,
+    app: u64,
+    to: u64,
+    marked: Vec<u64>,
 }
 
 fn tag(minor: u64) -> String {
@@ -35,9 +45,9 @@ fn tag(minor: u64) -> String {
 impl Model {
     /// What must be there whatever was pruned.
     fn sacred(&self) -> Vec<u64> {
-        let ends = self.stack.last().map(|(from, to, _)| [*from, *to]).into_iter().flatten();
+        let ends = self.stack.last().map(|back| [back.from, back.to, back.app]).into_iter().flatten();
         let below = self.there.iter().filter(|(minor, offered)| **offered && **minor < self.latest).map(|(minor, _)| *minor).max();
-        std::iter::once(self.latest).chain(ends).chain(below).collect()
+        [self.latest, self.installed].into_iter().chain(ends).chain(below).collect()
     }
 
     fn check(&mut self, scratch: &Scratch, sacred: &[u64], story: &[String]) {
@@ -48,6 +58,8 @@ impl Model {
         self.there.retain(|minor, _| releases.join(tag(*minor)).is_dir());
         let latest = std::fs::read_to_string(releases.join(".latest")).unwrap();
         assert_eq!(latest.trim(), tag(self.latest), "{story:#?}");
+        let installed = std::fs::read_link(scratch.path().join("home/apps/rocket/current")).unwrap();
+        assert_eq!(installed.to_str(), Some(&*format!("versions/{}", tag(self.installed))), "{story:#?}");
         for (minor, offered) in &self.there {
             let meta: serde_json::Value = serde_json::from_str(&scratch.read(&format!("target/releases/.meta/{}.json", tag(*minor)))).unwrap();
             assert_eq!(meta["prerelease"] == false, *offered, "{}: {story:#?}", tag(*minor));
@@ -82,44 +94,54 @@ impl Model {
     fn back(&mut self, scratch: &Scratch, target: u64) -> String {
         let run = scratch.xtask(&["rollback", "--to", &tag(target), "--yes"]).exits(0);
         let story = format!("rollback {} from {}", tag(target), tag(self.latest));
-        if target == self.latest {
+        if target == self.latest && target == self.installed {
             assert!(run.stdout.contains("live already"), "{}", run.stdout);
             return story;
         }
-        let mut changed: Vec<u64> = self.there.iter().filter(|(minor, offered)| **minor > target && **offered).map(|(minor, _)| *minor).collect();
-        for minor in &changed {
+        // What is latest already has nobody above it who would have to be marked.
+        let above = |minor: u64| minor > target && target != self.latest;
+        let mut marked: Vec<u64> = self.there.iter().filter(|(minor, offered)| above(**minor) && **offered).map(|(minor, _)| *minor).collect();
+        for minor in &marked {
             self.there.insert(*minor, false);
         }
         if self.there.insert(target, true) == Some(false) {
-            changed.push(target);
+            marked.push(target);
         }
-        self.stack.push((self.latest, target, changed));
-        self.latest = target;
+        self.stack.push(Back { from: self.latest, app: self.installed, to: target, marked });
+        (self.latest, self.installed) = (target, target);
         story
     }
 
     fn undo(&mut self, scratch: &Scratch) -> String {
-        let Some((from, to, changed)) = self.stack.last().cloned() else { return String::new() };
-        if !self.there.contains_key(&from) {
+        let Some(Back { from, app, to, marked }) = self.stack.last().cloned() else { return String::new() };
+        // What became latest since stays so.
+        let stays = self.latest != to;
+        if !stays && !self.there.contains_key(&from) {
+            let run = scratch.xtask(&["rollback", "--undo", "--yes"]).exits(3);
+            assert!(run.stderr.contains("is not published any more: nothing was changed"), "{}", run.stderr);
             return "nothing: an older rollback's origin was pruned".into();
         }
         scratch.xtask(&["rollback", "--undo", "--yes"]).exits(0);
-        for minor in changed {
+        for minor in marked {
             self.there.entry(minor).and_modify(|offered| *offered = !*offered);
         }
         self.stack.pop();
-        self.latest = from;
+        if !stays {
+            self.latest = from;
+        }
+        // What was installed since would stay; nothing installs here but rollbacks.
+        self.installed = app;
         format!("undo {} → {}", tag(to), tag(from))
     }
 }
 
 #[test]
 fn any_sequence_keeps_what_a_rollback_needs() {
-    for seed in [1, 7, 42] {
+    for seed in [1, 7, 42, 1234] {
         let scratch = product(&["1.0.0", "1.1.0", "1.2.0"]);
         let mut dice = Dice(seed);
         let there = [0, 1, 2].map(|minor| (minor, true)).into_iter().collect();
-        let mut model = Model { there, latest: 2, stack: Vec::new(), next: 3 };
+        let mut model = Model { there, latest: 2, installed: 2, stack: Vec::new(), next: 3 };
         let mut story = vec![format!("seed {seed}")];
         for _ in 0..14 {
             let sacred = model.sacred();

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Session, forges, session::Go};
 use crate::{
     config::{ForgeKind, Project},
-    effects::{clock, lock},
+    effects::clock,
     forge::Survey,
     kernel::{Error, Finding, Kind, Result, Tag},
     release::{
@@ -17,6 +17,7 @@ use crate::{
         rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Wanted, judge, past, services::Asked},
     },
     report::Answer,
+    services::rollback as switch,
 };
 
 /// How long a forge that doesn't answer may hold up services and application.
@@ -53,7 +54,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
     let project = session.project()?;
-    let held = lock::acquire(&lock::path(&project.state(), "release"), "rollback")?;
+    let held = session.release_lock(&project, "rollback")?;
     if let (Some(version), None) = (&args.reissue, &args.to) {
         return reissue::run(session, &project, held, args, version, None);
     }
@@ -74,6 +75,15 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
 struct Decided {
     detail: Detail,
     begun: bool,
+    /// The switch of services that comes with it, for the plan.
+    switch: Option<switch::Plan>,
+}
+
+impl Decided {
+    fn begun(detail: Detail) -> Self {
+        let switch = detail.plan.services.clone().filter(|_| detail.direction == Direction::Forward);
+        Self { detail, begun: true, switch }
+    }
 }
 
 fn decide(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args) -> Result<Decided> {
@@ -81,14 +91,17 @@ fn decide(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args) ->
     let pending = rollback::pending(&project.state())?.map(|(_, detail)| detail);
     let direction = if args.undo { Direction::Undo } else { Direction::Forward };
     match (&args.to, pending) {
-        (None, Some(detail)) => Ok(Decided { detail: detail.towards(direction), begun: true }),
-        (None, None) => undo(session, project, args).map(|detail| Decided { detail, begun: false }),
+        (None, Some(detail)) => turned(project, detail.towards(direction), args).map(Decided::begun),
+        (None, None) => undo(session, project, facts, args),
         (Some(to), pending) => {
             let target = project.config.tag.read_loose(to)?;
             match pending {
-                Some(detail) if detail.plan.target == target.name => Ok(Decided { detail: detail.towards(direction), begun: true }),
+                Some(detail) if detail.plan.target == target.name => Ok(Decided::begun(detail.towards(direction))),
                 Some(detail) => Err(begun(&detail)),
-                None => fresh(session, ground, facts, args, target).map(|detail| Decided { detail, begun: false }),
+                None => {
+                    let detail = fresh(session, ground, facts, args, target)?;
+                    Ok(Decided { switch: detail.plan.services.clone(), detail, begun: false })
+                }
             }
         }
     }
@@ -101,14 +114,40 @@ fn begun(detail: &Detail) -> Error {
         .hint("or back: `xtask rollback --undo`")
 }
 
-fn undo(session: &Session, project: &Project, args: &Args) -> Result<Detail> {
+fn undo(session: &Session, project: &Project, facts: &Facts, args: &Args) -> Result<Decided> {
     let plan = past::standing(&session.ledger(project).entries()?).pop();
     let plan = plan.ok_or_else(|| Error::refused("there is no rollback to undo").hint("`xtask history` shows what was done here"))?;
-    let data_back = if args.with_data { rollback::services::data_before(project, &plan)? } else { Vec::new() };
-    let kept = plan.services.as_ref().is_some_and(|part| !part.restores.is_empty()) && !args.with_data;
-    let cannot = kept.then(|| "data stays as it is now; with --with-data it becomes what it was before the rollback".to_owned()).into_iter().collect();
-    let plan = Plan { reason: args.reason.clone(), cannot, data_back, ..plan };
-    Ok(Detail { plan, direction: Direction::Undo, forge: forges::kind(project, args.forge), bad: Vec::new(), day: day(), done: BTreeSet::new(), turned: false })
+    let plan = rollback::undone(plan.clone(), facts, &rollback::services::moved(project, &plan)?)?;
+    let plan = with_data_back(project, Plan { reason: args.reason.clone(), ..plan }, args)?;
+    let switch = rollback::services::back(project, &plan)?;
+    let forge = forges::kind(project, args.forge);
+    let detail =
+        Detail { plan, direction: Direction::Undo, forge, bad: Vec::new(), day: day(), done: BTreeSet::new(), turned: false, services_were_done: false };
+    Ok(Decided { detail, begun: false, switch })
+}
+
+/// A rollback that was begun is taken back. Where its services' part had come to its end, their data is asked about as in any undo; else the switch
+/// itself puts everything back.
+fn turned(project: &Project, detail: Detail, args: &Args) -> Result<Detail> {
+    if !detail.turned || detail.direction == Direction::Forward || !detail.plan.data_back.is_empty() {
+        return Ok(detail);
+    }
+    let plan = Plan { cannot: Vec::new(), ..detail.plan };
+    let plan = if detail.services_were_done { with_data_back(project, plan, args)? } else { plan };
+    Ok(Detail { plan, ..detail })
+}
+
+fn with_data_back(project: &Project, plan: Plan, args: &Args) -> Result<Plan> {
+    if plan.services.as_ref().is_none_or(|part| part.restores.is_empty()) {
+        return Ok(plan);
+    }
+    if args.with_data {
+        let data_back = rollback::services::data_before(project, &plan)?;
+        return Ok(Plan { data_back, ..plan });
+    }
+    let mut plan = plan;
+    plan.cannot.push("data stays as it is now; with --with-data it becomes what it was before the rollback".to_owned());
+    Ok(plan)
 }
 
 fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, target: Tag) -> Result<Detail> {
@@ -121,7 +160,8 @@ fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, tar
     let id = format!("{}-{}", clock::stamp(clock::now()), session.ledger(project).entries()?.len());
     let wanted = Wanted { target, bad: bad.clone(), parts, reason: args.reason.clone(), day: day(), id };
     let plan = rollback::plan(&wanted, &facts, &project.config.tag)?;
-    Ok(Detail { plan, direction: Direction::Forward, forge: forges::kind(project, args.forge), bad, day: wanted.day, done: BTreeSet::new(), turned: false })
+    let forge = forges::kind(project, args.forge);
+    Ok(Detail { plan, direction: Direction::Forward, forge, bad, day: wanted.day, done: BTreeSet::new(), turned: false, services_were_done: false })
 }
 
 fn with_services(
@@ -169,9 +209,9 @@ fn configured(project: &Project, only: &[Part]) -> Result<()> {
 fn verify(ground: &Ground<'_>, facts: &Facts, target: &Tag, parts: &BTreeSet<Part>) -> Result<Manifest> {
     ground.events.step(format!("verifying {target}"));
     let empty = Survey::default();
-    let survey = facts.forge.as_ref().map_or(&empty, |(survey, _)| survey);
+    let (survey, live) = facts.forge.as_ref().map_or((&empty, None), |(survey, live)| (survey, live.as_deref()));
     let judged = match ground.forge {
-        Some(forge) => judge::on_forge(forge, survey, &target.name, ground.events),
+        Some(forge) => judge::on_forge(forge, survey, &target.name, ground.events).or_else(|error| listed_and_cached(ground, survey, target, error)),
         None => judge::in_cache(ground.cache, &target.name),
     };
     let judged = judged.and_then(|manifest| match target.version.is_prerelease() && parts.contains(&Part::Releases) {
@@ -181,16 +221,28 @@ fn verify(ground: &Ground<'_>, facts: &Facts, target: &Tag, parts: &BTreeSet<Par
     match judged {
         Ok(manifest) => Ok(manifest),
         Err(error) if matches!(error.kind(), Kind::Refused | Kind::Findings) => {
-            Err(judge::with_candidates(error, ground.forge, survey, ground.cache, &ground.project.config.tag))
+            Err(judge::with_candidates(error, ground.forge, (survey, live), ground.cache, &ground.project.config.tag))
         }
         Err(error) => Err(error),
     }
 }
 
+/// A forge that lists its releases and doesn't hand out files: the cached copy will do, if every digest is the one that is listed.
+fn listed_and_cached(ground: &Ground<'_>, survey: &Survey, target: &Tag, error: Error) -> Result<Manifest> {
+    if !rollback::is_out_of_reach(&error) {
+        return Err(error);
+    }
+    let manifest = judge::as_listed(survey, ground.cache, &target.name).ok_or(error)?;
+    ground
+        .events
+        .warn(Finding::warning("forge-half-down", format!("{target} can't be downloaded: the cached copy is used, whose digests are those of the forge")));
+    Ok(manifest)
+}
+
 /// Shows, asks, acts.
 fn act(session: &Session, ground: &Ground<'_>, facts: &Facts, decided: Decided, place: &str) -> Result<Answer> {
-    let Decided { detail, begun } = decided;
-    let shown = show::plan(&detail, place, begun);
+    let Decided { detail, begun, switch } = decided;
+    let shown = show::plan(&detail, place, begun, switch.as_ref());
     if !begun && detail.direction == Direction::Forward && detail.plan.is_empty() {
         return Ok(show::nothing(&detail));
     }

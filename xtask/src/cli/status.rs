@@ -10,20 +10,24 @@ use super::{
 use crate::{
     backup::restore,
     config::Project,
-    effects::lock,
+    effects::{lock, places},
     kernel::{Finding, Result},
     ledger::{Journal, Pending},
+    release::{install::Folder, rollback},
     report::{Answer, Table, View},
+    services::rollback as switch,
 };
 
 pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     let project = session.project()?;
-    let pending = Journal::all(&project.state())?.into_iter().map(|pending| looked(&project, pending)).collect::<Result<Vec<_>>>()?;
-    let running = lock::holder(&lock::path(&project.state(), "release"));
+    let pending = pending(&project)?;
+    let running = running(&project)?;
+    let installed = installed(&project)?;
     let (latest, findings) = latest(session, &project, args);
     let last = session.ledger(&project).entries()?.pop();
     let mut table = Table::new(["what", "state"]);
     table.row(["latest release".to_owned(), latest.clone().unwrap_or_else(|| "none".into())]);
+    installed.iter().for_each(|tag| table.row(["installed".to_owned(), tag.clone()]));
     table.row([
         "last done here".to_owned(),
         last.as_ref()
@@ -31,8 +35,36 @@ pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     ]);
     table.row(["running".to_owned(), running.clone().unwrap_or_else(|| "nothing".into())]);
     pending.iter().for_each(|pending| table.row(["pending".to_owned(), describe(pending)]));
-    let data = json!({ "latest": latest, "last": last, "running": running, "pending": pending });
+    let data = json!({ "latest": latest, "installed": installed, "last": last, "running": running, "pending": pending });
     Ok(Answer::new(&data, View::Table(table)).found(findings))
+}
+
+/// What was begun and not ended, one entry for each piece of work: the one command that goes on, and the one that goes back.
+pub(super) fn pending(project: &Project) -> Result<Vec<Pending>> {
+    let all = Journal::all(&project.state())?.into_iter().map(|pending| looked(project, pending)).collect::<Result<Vec<_>>>()?;
+    Ok(folded(all))
+}
+
+/// A rollback's switch of services has a journal of its own, which the rollback's commands take care of too.
+fn folded(mut all: Vec<Pending>) -> Vec<Pending> {
+    let Some(outer) = all.iter().find(|pending| pending.name == rollback::JOURNAL).cloned() else { return all };
+    let is_inner = |pending: &Pending| pending.name == switch::JOURNAL && (pending.resume == outer.resume || outer.undo.as_ref() == Some(&pending.resume));
+    let Some(inner) = all.iter().find(|pending| is_inner(pending)).cloned() else { return all };
+    all.retain(|pending| *pending != inner && *pending != outer);
+    all.push(Pending { state: format!("{}; its services: {}", outer.state, inner.state), ..outer });
+    all
+}
+
+/// Everybody who is at work here: one line for each lock.
+pub(super) fn running(project: &Project) -> Result<Option<String>> {
+    let held: Vec<String> = lock::holders(&project.state())?.into_iter().map(|(name, holder)| format!("{name}: {holder}")).collect();
+    Ok(Some(held.join("; ")).filter(|held| !held.is_empty()))
+}
+
+/// What is current in the install folder, where one is configured.
+fn installed(project: &Project) -> Result<Option<String>> {
+    let Some(target) = &project.config.install else { return Ok(None) };
+    Folder::look(&project.path(&places::fill(&target.to)?)).current()
 }
 
 /// A restore's journal was written before its last step: looking tells which data is in force now.

@@ -4,10 +4,15 @@ use std::{
     fs::{File, TryLockError},
     io::{Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{clock, files};
 use crate::kernel::{Context as _, Error, Kind, Result};
+
+/// How often a held lock is tried again, and after how long.
+const LOOKS: u32 = 3;
+const A_LOOK: Duration = Duration::from_millis(20);
 
 /// A held lock; dropping it, or dying, lets it go.
 pub struct Lock {
@@ -19,10 +24,14 @@ pub fn acquire(path: &Path, what: &str) -> Result<Lock> {
     files::create_dir(files::parent(path))?;
     let context = || format!("open the lock {}", path.display());
     let mut file = File::options().create(true).read(true).write(true).truncate(false).open(path).context(context)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(held(&mut file, path)),
-        Err(TryLockError::Error(error)) => return Err(error).context(|| format!("lock {}", path.display())),
+    for left in (0..LOOKS).rev() {
+        match file.try_lock() {
+            Ok(()) => break,
+            // Who only looks whether it is held (`status`) holds it for a moment.
+            Err(TryLockError::WouldBlock) if left > 0 => clock::sleep(A_LOOK),
+            Err(TryLockError::WouldBlock) => return Err(held(&mut file, path)),
+            Err(TryLockError::Error(error)) => return Err(error).context(|| format!("lock {}", path.display())),
+        }
     }
     let holder = format!("{} (process {}) since {}: {what}", who(), std::process::id(), clock::stamp(clock::now()));
     file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).context(|| format!("write the lock {}", path.display()))?;
@@ -30,21 +39,32 @@ pub fn acquire(path: &Path, what: &str) -> Result<Lock> {
 }
 
 fn held(file: &mut File, path: &Path) -> Error {
-    let mut holder = String::new();
-    let read = file.rewind().and_then(|()| file.read_to_string(&mut holder));
-    let holder = if read.is_ok() && !holder.is_empty() { holder } else { "another run".into() };
-    Error::new(Kind::Locked, format!("locked by {holder}"))
+    Error::new(Kind::Locked, format!("locked by {}", noted(file)))
         .hint("wait until it has ended, then give the same command again")
         .hint(format!("the lock is {}; it goes with the process that holds it", path.display()))
+}
+
+/// What the holder wrote down: who, since when, doing what.
+fn noted(file: &mut File) -> String {
+    let mut holder = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut holder));
+    if read.is_ok() && !holder.is_empty() { holder } else { "another run".into() }
 }
 
 /// Whether somebody holds the lock now, and who.
 pub fn holder(path: &Path) -> Option<String> {
     let mut file = File::options().read(true).write(true).open(path).ok()?;
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Some(held(&mut file, path).to_string()),
+        Err(TryLockError::WouldBlock) => Some(noted(&mut file)),
         _ => None,
     }
+}
+
+/// Everything that holds a lock of this repository now: the lock's name, and who, since when, doing what.
+pub fn holders(state: &Path) -> Result<Vec<(String, String)>> {
+    let names = files::list(&state.join("locks"))?;
+    let held = |name: &String| Some((name.strip_suffix(".lock")?.to_owned(), holder(&state.join("locks").join(name))?));
+    Ok(names.iter().filter_map(held).collect())
 }
 
 /// The user and host, for the ledger and for whoever waits: `ann@build-7`.
@@ -85,8 +105,12 @@ mod tests {
         assert_eq!(refused.kind(), Kind::Locked);
         assert!(refused.to_string().contains("release v1.0.0"), "{refused}");
         assert!(holder(&at).is_some());
-        drop(first);
-        assert!(holder(&at).is_none());
+        let services = acquire(&path(folder.path(), "services"), "switch to v1.0.0").unwrap();
+        let held = holders(folder.path()).unwrap();
+        assert_eq!(held.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["release", "services"]);
+        assert!(held[1].1.contains("switch to v1.0.0"), "{held:?}");
+        drop((first, services));
+        assert!(holder(&at).is_none() && holders(folder.path()).unwrap().is_empty());
         acquire(&at, "release v1.0.1").unwrap();
     }
 }

@@ -17,6 +17,7 @@ mod stack;
 mod status;
 
 pub use exposure::check;
+pub use format::Verdict;
 pub use images::{ImageRef, images};
 pub use manage::{Destroy, DownPlan, down, down_plan, last_logs, logs, pull, restart, up};
 pub use stack::Stack;

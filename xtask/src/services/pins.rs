@@ -133,14 +133,20 @@ impl Work<'_> {
     }
 
     fn finish(self) -> Pins {
-        let mut edits: Vec<Edit> = self.texts.into_iter().map(|(path, (before, after))| Edit { path, before: Some(before), after }).collect();
+        let edit = |(path, (before, after)): (PathBuf, (String, String))| Edit { path: behind_links(&path), before: Some(before), after };
+        let mut edits: Vec<Edit> = self.texts.into_iter().map(edit).collect();
         if self.env != self.files.environment.file {
             let there = files::exists(&self.files.env_path).then(|| self.files.environment.file.text().to_owned());
-            edits.push(Edit { path: self.files.env_path.clone(), before: there, after: self.env.text().to_owned() });
+            edits.push(Edit { path: behind_links(&self.files.env_path), before: there, after: self.env.text().to_owned() });
         }
         edits.retain(|edit| edit.before.as_deref() != Some(&edit.after));
         Pins { edits, pins: self.pins }
     }
+}
+
+/// A link stays a link: the file that it leads to is the one that is replaced.
+fn behind_links(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn not_written(service: &str) -> Error {
@@ -185,21 +191,36 @@ fn filled(piece: &Piece, environment: &Environment) -> String {
 }
 
 /// Writes one side of every edit. A file that is neither as before nor as after was changed by somebody else: nothing is written then.
-pub fn write(pins: &Pins, side: Side) -> Result<()> {
+///
+/// What is replaced keeps a second name in the folder `kept`, so that going back needs no room on a disk that has filled meanwhile.
+pub fn write(pins: &Pins, side: Side, kept: &Path) -> Result<()> {
     for edit in &pins.edits {
         let now = files::read_text_if_there(&edit.path)?;
         if now != edit.before && now.as_deref() != Some(&edit.after) {
             return Err(changed(&edit.path));
         }
     }
-    for edit in &pins.edits {
-        match (side, &edit.before) {
-            (Side::After, _) => files::write(&edit.path, edit.after.as_bytes())?,
-            (Side::Before, Some(text)) => files::write(&edit.path, text.as_bytes())?,
-            (Side::Before, None) => files::remove_file(&edit.path)?,
+    pins.edits.iter().enumerate().try_for_each(|(at, edit)| write_one(edit, side, &kept.join(at.to_string())))
+}
+
+fn write_one(edit: &Edit, side: Side, kept: &Path) -> Result<()> {
+    let now = files::read_text_if_there(&edit.path)?;
+    match (side, &edit.before) {
+        (Side::After, _) if now.as_deref() == Some(&edit.after) => Ok(()),
+        (Side::After, before) => {
+            if before.is_some() {
+                // Only a help: a file system without links goes on as it always did.
+                drop(files::second_name(&edit.path, kept));
+            }
+            files::write(&edit.path, edit.after.as_bytes())
         }
+        (Side::Before, before) if now == *before => Ok(()),
+        (Side::Before, Some(text)) => files::write(&edit.path, text.as_bytes()).or_else(|error| match files::read_text_if_there(kept) {
+            Ok(Some(there)) if there == *text => files::rename(kept, &edit.path),
+            _ => Err(error),
+        }),
+        (Side::Before, None) => files::remove_file(&edit.path),
     }
-    Ok(())
 }
 
 fn changed(path: &Path) -> Error {

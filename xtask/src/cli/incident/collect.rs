@@ -8,13 +8,12 @@ use super::{super::Session, CollectArgs};
 use crate::{
     cli::{
         args::{CheckArgs, Group},
-        check,
+        check, status,
     },
     config::{ForgeKind, Project},
-    effects::{clock, files, lock},
+    effects::{clock, files},
     incident::bundle::{self, Collected, Known, Wanted},
     kernel::{Result, human_bytes},
-    ledger::Journal,
     report::{Answer, Table, View},
 };
 
@@ -60,8 +59,7 @@ fn findings(session: &Session, project: &Project) -> Result<Vec<crate::kernel::F
 
 /// What is pending, what runs, what was done last.
 fn status(session: &Session, project: &Project) -> Result<Value> {
-    let running = lock::holder(&lock::path(&project.state(), "release"));
-    Ok(json!({ "pending": Journal::all(&project.state())?, "running": running, "last": session.ledger(project).entries()?.pop() }))
+    Ok(json!({ "pending": status::pending(project)?, "running": status::running(project)?, "last": session.ledger(project).entries()?.pop() }))
 }
 
 fn text(collected: &Collected) -> String {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Prepares the commit and the tag on a branch of their own, then releases from there. What waits for a push says so; the same command goes on.
-pub(super) fn run(session: &Session, project: &Project, _held: Lock, args: &Args, version: &str, rolled_back: Option<Answer>) -> Result<Answer> {
+pub(super) fn run(session: &Session, project: &Project, _held: Option<Lock>, args: &Args, version: &str, rolled_back: Option<Answer>) -> Result<Answer> {
     let forge = forges::open(session, project, args.forge)?;
     let survey = forge.survey()?;
     let source = match &args.to {

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use crate::{
     kernel::{Finding, Kind},
-    release::rollback::{Detail, Direction, Outcome, Plan},
+    release::rollback::{Detail, Direction, Outcome, Part, Plan},
     report::{Answer, Table, View},
+    services::rollback as switch,
 };
 
 /// What is live now, what will be, what each step changes, what it can't do.
-pub(super) fn plan(detail: &Detail, place: &str, begun: bool) -> Answer {
+pub(super) fn plan(detail: &Detail, place: &str, begun: bool, switch: Option<&switch::Plan>) -> Answer {
     let plan = &detail.plan;
     let title = match (detail.direction, begun) {
         (Direction::Forward, false) => format!("rollback to {}", plan.target),
@@ -22,16 +23,24 @@ pub(super) fn plan(detail: &Detail, place: &str, begun: bool) -> Answer {
         table.row(row);
     }
     let mut views = vec![View::Table(table)];
-    if let Some(part) = plan.services.as_ref().filter(|_| detail.direction == Direction::Forward) {
-        views.push(View::Text(format!("services: {}", part.text().replace('\n', "\n  "))));
+    if let Some(switch) = switch {
+        views.push(View::Text(format!("services: {}", switch.text().replace('\n', "\n  "))));
     }
     if let Some(reason) = &plan.reason {
         views.push(View::Text(format!("because: {reason}")));
     }
     views.extend(plan.cannot.iter().map(|line| View::Text(format!("not done by this: {line}"))));
-    views.push(View::Text("nothing is deleted, no tag is moved; `xtask rollback --undo` goes back".into()));
+    views.push(View::Text(format!("nothing is deleted, no tag is moved; {}", way_back(plan, detail.direction))));
     let data = json!({ "state": "planned", "direction": detail.direction, "begun": begun, "place": place, "plan": plan });
     Answer::new(&data, View::All(views))
+}
+
+/// An undo is no rollback that could be undone: the way there again is the rollback itself.
+fn way_back(plan: &Plan, direction: Direction) -> String {
+    match direction {
+        Direction::Forward => "`xtask rollback --undo` goes back".to_owned(),
+        Direction::Undo => format!("`xtask rollback --to {}` goes there again", plan.target),
+    }
 }
 
 fn rows(plan: &Plan, direction: Direction, place: &str) -> Vec<[String; 4]> {
@@ -70,23 +79,63 @@ pub(super) fn nothing(detail: &Detail) -> Answer {
     Answer::new(&json!({ "state": "nothing", "live": target, "plan": detail.plan }), View::All(views.map(View::Text).collect()))
 }
 
-/// What is live now.
+/// What is live now, part by part.
 pub(super) fn outcome(outcome: &Outcome) -> Answer {
-    let live = outcome.live.clone().unwrap_or_else(|| "nothing".into());
+    let (plan, direction) = (&outcome.plan, outcome.direction);
     let state = if outcome.waits.is_some() { "partial" } else { "done" };
-    let data =
-        json!({ "state": state, "live": outcome.live, "direction": outcome.direction, "done": outcome.done, "waits": outcome.waits, "plan": outcome.plan });
-    let resume = match outcome.direction {
-        Direction::Forward => format!("xtask rollback --to {} --yes", outcome.plan.target),
+    let data = json!({ "state": state, "live": outcome.live, "direction": direction, "done": outcome.done, "waits": outcome.waits, "plan": plan });
+    let mut lines = vec![title(outcome)];
+    lines.extend(parts(plan, direction));
+    lines.extend(plan.cannot.iter().map(|line| format!("not done by this: {line}")));
+    let Some(why) = &outcome.waits else {
+        lines.push(format!("recorded; {}", way_back(plan, direction)));
+        let live = outcome.live.clone().unwrap_or_else(|| plan.target.clone());
+        return Answer::new(&data, text(lines)).output("live", &live);
+    };
+    let resume = match direction {
+        Direction::Forward => format!("xtask rollback --to {} --yes", plan.target),
         Direction::Undo => "xtask rollback --undo --yes".into(),
     };
-    let Some(why) = &outcome.waits else {
-        let mut lines = vec![format!("{live} is live, read back and recorded")];
-        lines.extend(outcome.plan.cannot.iter().map(|line| format!("not done by this: {line}")));
-        return Answer::new(&data, View::All(lines.into_iter().map(View::Text).collect())).output("live", &live);
-    };
-    let finding =
-        Finding::warning("releases-wait", format!("the forge's part waits: {why}")).hint(format!("give it again when the forge can be reached: {resume}"));
-    let text = format!("what is here is {live}; the forge's part waits. Go on with: {resume}");
-    Answer::new(&data, View::Text(text)).of_kind(Kind::Partial).found(vec![finding])
+    lines.push(format!("the forge's part waits; when the forge can be reached: {resume}"));
+    let finding = Finding::warning("releases-wait", format!("the forge's part waits: {why}")).hint(format!("give it when the forge can be reached: {resume}"));
+    Answer::new(&data, text(lines)).of_kind(Kind::Partial).found(vec![finding])
+}
+
+fn text(lines: Vec<String>) -> View {
+    View::All(lines.into_iter().map(View::Text).collect())
+}
+
+fn title(outcome: &Outcome) -> String {
+    let target = &outcome.plan.target;
+    let here = if outcome.waits.is_some() { "here " } else { "" };
+    match (outcome.direction, &outcome.live) {
+        (Direction::Forward, _) if outcome.waits.is_none() && outcome.done.contains(&Part::Releases) => format!("{target} is live, read back and recorded"),
+        (Direction::Forward, _) => format!("what was to go back {here}is {target} now"),
+        (Direction::Undo, Some(live)) => format!("the rollback to {target} is undone: {here}it is {live} again"),
+        (Direction::Undo, None) => format!("the rollback to {target} is undone"),
+    }
+}
+
+/// What each part is now.
+fn parts(plan: &Plan, direction: Direction) -> Vec<String> {
+    let forward = direction == Direction::Forward;
+    let mut lines = Vec::new();
+    for change in plan.services.iter().flat_map(|part| &part.changes) {
+        let image = if forward { change.after.pinned() } else { change.before.image.clone() };
+        let how = if change.runs { "runs" } else { "doesn't run, and will start with" };
+        lines.push(format!("  services: {} {how} {image}", change.service));
+    }
+    if let Some(app) = &plan.app {
+        let tag = if forward { Some(&app.after) } else { app.before.as_ref() };
+        lines.push(format!("  app: {} is {}", app.to.join("current").display(), tag.map_or("nothing", String::as_str)));
+    }
+    let Some(releases) = &plan.releases else { return lines };
+    if let Some(latest) = if forward { &releases.after } else { &releases.before } {
+        lines.push(format!("  releases: {latest} is offered as latest"));
+    }
+    for mark in &releases.marks {
+        let bad = if forward { mark.after.prerelease } else { mark.before.prerelease };
+        lines.push(format!("  releases: {} is {}", mark.tag, if bad { "taken back, with a notice in its notes" } else { "offered" }));
+    }
+    lines
 }

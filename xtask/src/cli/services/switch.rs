@@ -10,7 +10,7 @@ use crate::{
     report::{Answer, View},
     services::{
         ImageRef, Stack,
-        rollback::{self, Done, Facts, Plan, Safety},
+        rollback::{self, Done, Facts, Plan, Safety, Ways},
     },
 };
 
@@ -61,7 +61,8 @@ fn act(session: &Session, project: &Project, wanted: &[ImageRef], label: &str, a
     } else {
         format!("xtask services switch {label}{}", if args.with_data { " --with-data" } else { "" })
     };
-    let done = rollback::execute(project, &plan, safety, &resume, args.reason.as_deref(), &session.events)?;
+    let ways = Ways { resume: &resume, undo: "xtask services switch --undo" };
+    let done = rollback::execute(project, &plan, safety, ways, args.reason.as_deref(), &session.events)?;
     Ok(answer(&done))
 }
 

@@ -66,13 +66,14 @@ fn compared(release: &Release, fetched: &[Fetched]) -> Result<Manifest> {
 
 /// The same without a request where the cache holds the release whole and the survey tells every digest: for a look that must cost nothing.
 pub fn at_a_glance(forge: &dyn Forge, survey: &Survey, cache: &Cache, tag: &str, events: &Events) -> Result<Manifest> {
-    if let (Some(release), Ok(Some(cached))) = (survey.published(tag), cache.verified(tag)) {
-        let is = |file: &VerifiedFile| release.assets.iter().any(|asset| asset.complete && asset.name == file.name && asset.digest == Some(file.sha256));
-        if release.assets.len() == cached.files.len() && cached.files.iter().all(is) {
-            return Ok(cached.manifest);
-        }
-    }
-    on_forge(forge, survey, tag, events)
+    as_listed(survey, cache, tag).map_or_else(|| on_forge(forge, survey, tag, events), Ok)
+}
+
+/// The cached release, where the forge lists every one of its files with the same digest: as good as read from there.
+pub fn as_listed(survey: &Survey, cache: &Cache, tag: &str) -> Option<Manifest> {
+    let (Some(release), Ok(Some(cached))) = (survey.published(tag), cache.verified(tag)) else { return None };
+    let is = |file: &VerifiedFile| release.assets.iter().any(|asset| asset.complete && asset.name == file.name && asset.digest == Some(file.sha256));
+    (release.assets.len() == cached.files.len() && cached.files.iter().all(is)).then_some(cached.manifest)
 }
 
 /// From the cache, while the forge can't be reached.
@@ -85,11 +86,13 @@ pub fn in_cache(cache: &Cache, tag: &str) -> Result<Manifest> {
 }
 
 /// Adds to a refusal which releases would work.
-pub fn with_candidates(error: Error, forge: Option<&dyn Forge>, survey: &Survey, cache: &Cache, template: &TagTemplate) -> Error {
+pub fn with_candidates(error: Error, forge: Option<&dyn Forge>, (survey, live): (&Survey, Option<&str>), cache: &Cache, template: &TagTemplate) -> Error {
     let works = match forge {
         Some(forge) => on_forge_working(forge, survey, template),
         None => cached_working(cache, template),
     };
+    // On the worst night nobody shall be sent to the release that they want to get away from.
+    let works: Vec<String> = works.into_iter().map(|tag| if Some(tag.as_str()) == live { format!("{tag} (live now)") } else { tag }).collect();
     if works.is_empty() { error.hint("no release would work") } else { error.hint(format!("these would work: {}", works.join(", "))) }
 }
 

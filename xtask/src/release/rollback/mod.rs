@@ -10,6 +10,8 @@ pub mod past;
 pub mod plan;
 mod run;
 pub mod services;
+mod undo;
 
 pub use plan::{Direction, Facts, Part, Plan, Wanted, bad_since, plan};
-pub use run::{Detail, Ground, Outcome, begin, carry_out, facts, pending, prepare};
+pub use run::{Detail, Ground, JOURNAL, Outcome, begin, carry_out, facts, is_out_of_reach, pending, prepare};
+pub use undo::undone;

@@ -56,6 +56,9 @@ pub struct Detail {
     /// It was begun in the other direction and turned round: a failure leaves it pending.
     #[serde(default)]
     pub turned: bool,
+    /// The services had been switched when it was turned round.
+    #[serde(default)]
+    pub services_were_done: bool,
 }
 
 impl Detail {
@@ -63,8 +66,10 @@ impl Detail {
     #[must_use]
     pub fn towards(self, direction: Direction) -> Self {
         let turned = self.turned || self.direction != direction;
-        let done = if self.direction == direction { self.done } else { BTreeSet::new() };
-        Self { direction, done, turned, ..self }
+        let same = self.direction == direction;
+        let services_were_done = if same { self.services_were_done } else { self.done.contains(&Part::Services) };
+        let done = if same { self.done } else { BTreeSet::new() };
+        Self { direction, done, turned, services_were_done, ..self }
     }
 }
 
@@ -125,7 +130,12 @@ pub fn begin(state: &Path, detail: &Detail) -> Result<Journal> {
         Direction::Undo => (format!("undo of the rollback to {target}"), back, forth),
     };
     let mut journal = Journal::new(state, JOURNAL, &what, &resume, Some(&undo));
-    journal.write("begun: what was live before is still live", detail)?;
+    let state = match (&detail.plan.services, detail.turned) {
+        (_, true) => "turned round: parts may have been changed already",
+        (Some(_), false) => "begun: the services come first, application and forge are as they were",
+        (None, false) => "begun: what was live before is still live",
+    };
+    journal.write(state, detail)?;
     Ok(journal)
 }
 

@@ -6,11 +6,11 @@ use super::plan::{Direction, Plan};
 use crate::{
     config::Project,
     effects::docker,
-    kernel::{Error, Events, Finding, Kind, Result},
+    kernel::{Error, Events, Finding, Kind, Result, Severity},
     release::manifest::Manifest,
     services::{
-        ImageRef, Stack,
-        rollback::{self as switch, From, Restore, Safety},
+        ImageRef, Stack, Verdict,
+        rollback::{self as switch, From, Restore, Safety, Ways},
     },
 };
 
@@ -61,10 +61,28 @@ fn gathered(project: &Project, images: &[ImageRef]) -> Result<switch::Facts> {
     switch::Facts::gather(project, &Stack::open(project)?, images)
 }
 
+/// Services that have got another image since the rollback gave them theirs: those an undo leaves alone.
+pub fn moved(project: &Project, plan: &Plan) -> Result<Vec<String>> {
+    let Some(part) = &plan.services else { return Ok(Vec::new()) };
+    let after: Vec<ImageRef> = part.changes.iter().map(|change| change.after.clone()).collect();
+    let facts = gathered(project, &after)?;
+    Ok(after.into_iter().map(|image| image.service).filter(|service| !switch::has(&facts, service)).collect())
+}
+
+/// The switch that an undo makes: planned before anything changes, so that what can't work is found out then.
+pub fn back(project: &Project, plan: &Plan) -> Result<Option<switch::Plan>> {
+    let Some(part) = &plan.services else { return Ok(None) };
+    let before: Vec<ImageRef> = part.changes.iter().map(|change| change.before.clone()).collect();
+    let mut back = switch::plan(&gathered(project, &before)?, &part.label, plan.data_back.clone())?;
+    let sick = part.changes.iter().filter(|change| change.runs && !change.healthy);
+    back.notes.extend(sick.map(|change| format!("{} was not healthy with {} when it was taken back", change.service, change.before.image)));
+    Ok(Some(back))
+}
+
 /// What an undo puts back with `--with-data`: the backups that the rollback made before it changed anything.
 pub fn data_before(project: &Project, plan: &Plan) -> Result<Vec<Restore>> {
     let Some(part) = plan.services.as_ref().filter(|part| !part.restores.is_empty()) else { return Ok(Vec::new()) };
-    let done = switch::last(project)?.filter(|done| done.label == part.label);
+    let done = switch::done_for(project, &part.label)?;
     let made = done.map(|done| done.backups).unwrap_or_default();
     let restore = |one: &Restore| {
         let id = made.iter().find(|id| id.strip_prefix(&one.source).is_some_and(|rest| rest.starts_with('-')))?;
@@ -79,10 +97,11 @@ pub fn data_before(project: &Project, plan: &Plan) -> Result<Vec<Restore>> {
 /// Switches, goes on with a switch that was killed, or goes back from it; the same call again changes nothing.
 pub(super) fn carry_out(project: &Project, plan: &Plan, direction: Direction, events: &Events) -> Result<()> {
     let Some(part) = &plan.services else { return Ok(()) };
-    let back = format!("before {}", part.label);
-    let (label, resume) = match direction {
-        Direction::Forward => (part.label.clone(), format!("xtask rollback --to {} --yes", plan.target)),
-        Direction::Undo => (back.clone(), "xtask rollback --undo --yes".to_owned()),
+    let back = format!("what was before {}", part.label);
+    let (forth, undo) = (format!("xtask rollback --to {} --yes", plan.target), "xtask rollback --undo --yes");
+    let (label, ways) = match direction {
+        Direction::Forward => (part.label.clone(), Ways { resume: &forth, undo }),
+        Direction::Undo => (back.clone(), Ways { resume: undo, undo: &forth }),
     };
     match switch::pending(project)? {
         Some(pending) if pending == label => switch::resume(project, events).map(drop),
@@ -96,7 +115,7 @@ pub(super) fn carry_out(project: &Project, plan: &Plan, direction: Direction, ev
             if now.is_empty() {
                 return Ok(());
             }
-            switch::execute(project, &now, Safety::Backup, &resume, plan.reason.as_deref(), events).map(drop)
+            switch::execute(project, &now, Safety::Backup, ways, plan.reason.as_deref(), events).map(drop)
         }
     }
 }
@@ -111,8 +130,14 @@ pub fn ready(project: &Project, manifest: &Manifest) -> Vec<Finding> {
     let tag = &manifest.tag;
     match look(project, manifest, Asked { named: true, with_data: None }) {
         Ok(Look { cannot: Some(why), .. }) => vec![Finding::note("rollback-services", format!("{tag}: {why}"))],
-        Ok(Look { plan: None, .. }) => Vec::new(),
-        Ok(Look { plan: Some(plan), .. }) => plan.changes.iter().filter_map(|change| absent(tag, change)).collect(),
+        Ok(Look { plan: None, .. }) => vec![Finding::note("rollback-services", format!("{tag}: the services have its images already"))],
+        Ok(Look { plan: Some(plan), .. }) => {
+            let mut findings: Vec<Finding> = plan.changes.iter().filter_map(|change| absent(tag, change)).collect();
+            if !findings.iter().any(|finding| finding.severity == Severity::Warning) {
+                findings.push(Finding::note("rollback-services", format!("{tag}: the services can go back: {}", going(project, &plan))));
+            }
+            findings
+        }
         Err(error) if error.kind() == Kind::Refused && look(project, manifest, Asked { named: true, with_data: Some(None) }).is_ok() => {
             let message = format!("{tag}: {}; a verified backup that it can read is at hand", error.chain());
             vec![Finding::note("rollback-with-data", message).hint("`--with-data` restores it together with the image")]
@@ -122,6 +147,29 @@ pub fn ready(project: &Project, manifest: &Manifest) -> Vec<Finding> {
         }
         Err(error) => vec![with_hints(Finding::warning("rollback-services", format!("{tag}: the services can't be looked at: {}", error.chain())), &error)],
     }
+}
+
+/// What would change, where the image comes from, whether it reads today's data, and which backup is at hand.
+fn going(project: &Project, plan: &switch::Plan) -> String {
+    let change = |change: &switch::Change| {
+        let from = if change.from == From::Pull { "can be pulled" } else { "is here" };
+        let data = match &change.data {
+            Verdict::NoData => String::new(),
+            Verdict::Reads => ", reads today's data".to_owned(),
+            Verdict::Unknown(why) => format!(", {why}: it will be tried on a copy"),
+            Verdict::CantRead(why) => format!(", {why}"),
+        };
+        let backup = if change.data == Verdict::NoData { String::new() } else { backup(project, &change.service) };
+        format!("{} {from}{data}{backup}", change.after.pinned())
+    };
+    plan.changes.iter().map(change).collect::<Vec<_>>().join("; ")
+}
+
+fn backup(project: &Project, service: &str) -> String {
+    let spec = project.config.backups.iter().find(|spec| spec.volume.is_some() && spec.service.as_deref() == Some(service));
+    let Some(spec) = spec else { return ", no [[backup]] covers its data".into() };
+    let newest = switch::newest_verified(project, spec).ok().flatten();
+    newest.map_or_else(|| format!(", no verified backup yet: {} is backed up first", spec.name), |id| format!(", newest verified backup {id}"))
 }
 
 fn absent(tag: &str, change: &switch::Change) -> Option<Finding> {

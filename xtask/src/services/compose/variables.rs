@@ -178,8 +178,9 @@ impl EnvFile {
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
         let Some(at) = self.line(name) else {
-            let gap = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
-            return Self::new(format!("{}{gap}{name}={value}\n", self.text));
+            let end = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+            let gap = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { end };
+            return Self::new(format!("{}{gap}{name}={value}{end}", self.text));
         };
         let lines = self.text.split_inclusive('\n').enumerate();
         Self::new(lines.map(|(index, line)| if index + 1 == at { replaced(line, value) } else { line.to_owned() }).collect::<String>())
@@ -194,22 +195,23 @@ fn unquoted(value: &str) -> &str {
             return inside;
         }
     }
-    value.split_once(" #").map_or(value, |(value, _)| value).trim_end()
+    let bare = if value.starts_with('#') { "" } else { value };
+    bare.split_once(" #").map_or(bare, |(value, _)| value).trim_end()
 }
 
+/// The line with another value: what stands around the old one stays. An empty value is put between its quotes, or right after the `=`.
 fn replaced(line: &str, value: &str) -> String {
     let (left, right) = line.split_once('=').unwrap_or((line, ""));
     let old = unquoted(right.trim());
-    match right.find(old).filter(|_| !old.is_empty()) {
-        Some(at) => {
-            let (before, after) = right.split_at(at);
-            format!("{left}={before}{value}{}", after.get(old.len()..).unwrap_or_default())
-        }
-        None => {
-            let end = if line.ends_with("\r\n") { "\r\n" } else { "\n" };
-            format!("{left}={value}{end}")
-        }
-    }
+    let indent = right.len() - right.trim_start().len();
+    let quoted = right.trim_start().starts_with(['"', '\'']);
+    let at = match right.find(old).filter(|_| !old.is_empty()) {
+        Some(at) => at,
+        None if quoted => indent + 1,
+        None => 0,
+    };
+    let (before, after) = (right.get(..at).unwrap_or_default(), right.get(at + old.len()..).unwrap_or_default());
+    format!("{left}={before}{value}{after}")
 }
 
 #[cfg(test)]
@@ -250,5 +252,19 @@ mod tests {
         assert_eq!(file.with("TAG", "2.0").text(), "# pins\r\nexport TAG=\"2.0\"  # the good one\r\nOTHER=1.0\nEMPTY=\n");
         assert_eq!(file.with("EMPTY", "2.0").with("NEW", "x").text(), "# pins\r\nexport TAG=\"1.0\"  # the good one\r\nOTHER=1.0\nEMPTY=2.0\nNEW=x\n");
         assert_eq!((file.line("OTHER"), file.get("TAG"), file.get("NONE")), (Some(3), Some("1.0"), None));
+        for (before, after) in [
+            ("TAG=   # none yet\n", "TAG=2.0   # none yet\n"),
+            ("TAG= # none yet\r\n", "TAG=2.0 # none yet\r\n"),
+            ("TAG=\"\" # none\n", "TAG=\"2.0\" # none\n"),
+            ("  export TAG = '1' # 1\n", "  export TAG = '2.0' # 1\n"),
+            ("TAG=1", "TAG=2.0"),
+            ("TAG=", "TAG=2.0"),
+            ("A=1\r\n", "A=1\r\nTAG=2.0\r\n"),
+            ("A=1\r\nB=2", "A=1\r\nB=2\r\nTAG=2.0\r\n"),
+            ("TAG=0\nTAG=1\nB=${TAG}\n", "TAG=0\nTAG=2.0\nB=${TAG}\n"),
+        ] {
+            let file = EnvFile::new(before).with("TAG", "2.0");
+            assert_eq!((file.text(), file.get("TAG")), (after, Some("2.0")), "{before:?}");
+        }
     }
 }

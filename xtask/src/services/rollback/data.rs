@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Facts, Plan};
 use crate::{
     backup::{Manifest, Source, restore},
-    config::Project,
+    config::{BackupSource, Project},
     kernel::{Error, Events, Result},
     services::{
         Stack,
@@ -45,6 +45,13 @@ pub fn choose(project: &Project, facts: &Facts, before: Option<DateTime<Utc>>) -
         }
     }
     Ok(chosen)
+}
+
+/// The newest verified backup of a source, by its id.
+pub fn newest_verified(project: &Project, spec: &BackupSource) -> Result<Option<String>> {
+    let (mut all, _) = Source::resolve(project, spec)?.store.all()?;
+    all.sort_by_key(Manifest::at);
+    Ok(all.into_iter().rev().find(|manifest| manifest.verified.is_some() && manifest.suspicion.is_none()).map(|manifest| manifest.id))
 }
 
 /// Whether an image reads a backup; where the versions don't tell, the restore's own scratch server will.

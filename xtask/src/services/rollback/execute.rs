@@ -1,7 +1,10 @@
 //! Doing it: fetch, try, back up, journal, switch, prove; else everything back as it was, with both reasons told. Killed at any moment, the
 //! journal says how to go on or back.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use super::{
     Change, From, Plan,
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     backup::{self, Counts, Options, Probe, Source},
     config::Project,
-    effects::{clock, docker, lock},
+    effects::{clock, docker, files, lock},
     kernel::{Error, Events, Kind, Result},
     ledger::Journal,
     services::{
@@ -27,7 +30,15 @@ use crate::{
 
 /// How long everything must stay healthy where xtask.toml doesn't say, in seconds.
 const SOAK: u64 = 10;
-const UNDO: &str = "xtask services switch --undo";
+
+/// The commands that `status` names while a switch is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Ways<'a> {
+    /// Goes on.
+    pub resume: &'a str,
+    /// Goes back.
+    pub undo: &'a str,
+}
 
 /// Whether data is backed up first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,8 +50,8 @@ pub enum Safety {
     Skip,
 }
 
-/// Switches the stack. `resume` is the command that goes on after a kill, for `status`.
-pub fn execute(project: &Project, plan: &Plan, safety: Safety, resume: &str, reason: Option<&str>, events: &Events) -> Result<Done> {
+/// Switches the stack.
+pub fn execute(project: &Project, plan: &Plan, safety: Safety, ways: Ways<'_>, reason: Option<&str>, events: &Events) -> Result<Done> {
     let _lock = lock::acquire(&lock::path(&project.state(), "services"), &format!("switch to {}", plan.label))?;
     no_other(project)?;
     let stack = Stack::open(project)?;
@@ -56,7 +67,7 @@ pub fn execute(project: &Project, plan: &Plan, safety: Safety, resume: &str, rea
     }
     let backups = if safety == Safety::Backup { back_up(project, &plan, events)? } else { Vec::new() };
     let counts = counts(project, &stack, &plan);
-    let mut journal = Journal::new(&project.state(), JOURNAL, &format!("switch services to {}", plan.label), resume, Some(UNDO));
+    let mut journal = Journal::new(&project.state(), JOURNAL, &format!("switch services to {}", plan.label), ways.resume, Some(ways.undo));
     let mut detail = Detail { plan, direction: Direction::Forward, safety: backups, data: Data::Before, reason: reason.map(str::to_owned) };
     journal.write("switching: the images before are kept, and either side can be reached", &detail)?;
     let begun = Instant::now();
@@ -73,7 +84,7 @@ pub fn resume(project: &Project, events: &Events) -> Result<Option<Done>> {
     events.step(format!("going on: {}", journal.pending().what));
     if detail.direction == Direction::Back {
         back(project, &detail, events)?;
-        journal.close()?;
+        close(project, journal)?;
         return Err(reverted(&detail.plan, &Error::unexpected(detail.reason.unwrap_or_else(|| "it was taken back".into()))));
     }
     let begun = Instant::now();
@@ -90,7 +101,7 @@ pub fn undo(project: &Project, events: &Events) -> Result<Option<Plan>> {
     detail.direction = Direction::Back;
     journal.write("going back to what was before", &detail)?;
     back(project, &detail, events)?;
-    journal.close()?;
+    close(project, journal)?;
     Ok(Some(detail.plan))
 }
 
@@ -99,8 +110,12 @@ fn no_other(project: &Project) -> Result<()> {
         None => Ok(()),
         Some((journal, _)) => Err(Error::refused(format!("a switch is under way since {}: {}", journal.pending().since, journal.pending().what))
             .hint(format!("go on with `{}`", journal.pending().resume))
-            .hint(format!("or go back with `{UNDO}`"))),
+            .hint(format!("or go back with `{}`", way_back(&journal)))),
     }
+}
+
+fn way_back(journal: &Journal) -> &str {
+    journal.pending().undo.as_deref().unwrap_or("xtask services switch --undo")
 }
 
 /// A pull can lose the image that runs now: it gets a name of its own first.
@@ -182,7 +197,7 @@ fn count(project: &Project, stack: &Stack, service: &str) -> Result<Counts> {
 }
 
 fn forward(project: &Project, journal: &mut Journal, detail: &mut Detail, held: &[(String, Counts)], events: &Events) -> Result<()> {
-    pins::write(&detail.plan.pins, Side::After)?;
+    pins::write(&detail.plan.pins, Side::After, &kept_files(project))?;
     if !detail.plan.restores.is_empty() && detail.data != Data::After {
         detail.data = Data::Replacing;
         journal.write("switching images and data: what was there is in the backup made first", detail)?;
@@ -276,8 +291,19 @@ fn finish(project: &Project, journal: Journal, detail: &Detail, seconds: u64) ->
     let refs = |side: fn(&Change) -> &ImageRef| detail.plan.changes.iter().map(|change| side(change).clone()).collect();
     let done = Done { label: detail.plan.label.clone(), before: refs(|change| &change.before), after: refs(|change| &change.after), backups, seconds };
     record::finished(project, &done, detail.reason.as_deref())?;
-    journal.close()?;
+    close(project, journal)?;
     Ok(done)
+}
+
+/// Where replaced files keep a second name while a switch is under way.
+fn kept_files(project: &Project) -> PathBuf {
+    project.state().join("kept")
+}
+
+/// Nothing is left to go on or back from.
+fn close(project: &Project, journal: Journal) -> Result<()> {
+    journal.close()?;
+    files::remove_dir(&kept_files(project))
 }
 
 /// It went wrong: everything back as it was. If that fails too, the journal stays and says so.
@@ -286,13 +312,14 @@ fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, err
     let story = error.found().to_vec();
     detail.direction = Direction::Back;
     detail.reason = Some(error.chain());
-    let gone_back = journal.write("it failed: going back to what was before", detail).and_then(|()| back(project, detail, events));
-    match gone_back.and_then(|()| journal.clone().close()) {
+    // A full disk may be what failed: going back must not depend on this line. Without it a killed run goes forward once more, and comes back.
+    drop(journal.write("it failed: going back to what was before", detail));
+    match back(project, detail, events).and_then(|()| close(project, journal.clone())) {
         Ok(()) => reverted(&detail.plan, error).with_findings(story),
         Err(second) => Error::partial(format!("{}, and going back failed too: {}", error.chain(), second.chain()))
             .with_findings(story)
             .with_findings(second.found().to_vec())
-            .hint(format!("mend what stands in the way, then: {UNDO}")),
+            .hint(format!("mend what stands in the way, then: {}", way_back(journal))),
     }
 }
 
@@ -303,7 +330,7 @@ fn reverted(plan: &Plan, error: &Error) -> Error {
 
 fn back(project: &Project, detail: &Detail, events: &Events) -> Result<()> {
     let plan = &detail.plan;
-    pins::write(&plan.pins, Side::Before)?;
+    pins::write(&plan.pins, Side::Before, &kept_files(project))?;
     asks_again(&Compose::open(project)?, plan)?;
     let stack = Stack::open(project)?;
     for change in &plan.changes {

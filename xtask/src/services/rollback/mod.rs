@@ -9,9 +9,9 @@ mod facts;
 mod plan;
 mod record;
 
-pub use data::{Restore, choose};
-pub use execute::{Safety, execute, resume, undo};
+pub use data::{Restore, choose, newest_verified};
+pub use execute::{Safety, Ways, execute, resume, undo};
 pub(super) use facts::server;
 pub use facts::{Current, Facts, Found};
-pub use plan::{Change, From, Plan, plan};
-pub use record::{Done, last, pending};
+pub use plan::{Change, From, Plan, has, plan};
+pub use record::{Done, JOURNAL, done_for, last, pending};

@@ -138,6 +138,14 @@ pub fn plan(facts: &Facts, label: &str, restores: Vec<Restore>) -> Result<Plan> 
     Ok(plan)
 }
 
+/// Whether a service has the image that is wanted for it.
+pub fn has(facts: &Facts, service: &str) -> bool {
+    match (facts.current.get(service), facts.wanted.get(service)) {
+        (Some(now), Some((wanted, found))) => is_same(now, wanted, found),
+        _ => false,
+    }
+}
+
 /// The content runs already, and its name still means it. Where no content is known the names decide.
 fn is_same(now: &super::Current, wanted: &ImageRef, found: &super::Found) -> bool {
     let plain = |name: &str| name.split_once('@').map_or(name, |(plain, _)| plain).to_owned();

@@ -83,7 +83,16 @@ pub(super) fn finished(project: &Project, done: &Done, reason: Option<&str>) -> 
 
 /// The last finished switch.
 pub fn last(project: &Project) -> Result<Option<Done>> {
+    found(project, |_| true)
+}
+
+/// The last finished switch that was made for that.
+pub fn done_for(project: &Project, label: &str) -> Result<Option<Done>> {
+    found(project, |subject| subject == label)
+}
+
+fn found(project: &Project, wanted: impl Fn(&str) -> bool) -> Result<Option<Done>> {
     let entries = Ledger::new(&project.state()).entries()?;
-    let last = entries.into_iter().rev().find(|entry| entry.command == COMMAND && entry.outcome == "ok");
+    let last = entries.into_iter().rev().find(|entry| entry.command == COMMAND && entry.outcome == "ok" && wanted(&entry.subject));
     Ok(last.and_then(|entry| serde_json::from_value(entry.data).ok()))
 }

@@ -178,7 +178,8 @@ impl EnvFile {
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Self {
         let Some(at) = self.line(name) else {
-            let end = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+            let lines_end = self.text.rfind('\n').and_then(|at| self.text.get(..at));
+            let end = if lines_end.is_some_and(|before| before.ends_with('\r')) { "\r\n" } else { "\n" };
             let gap = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { end };
             return Self::new(format!("{}{gap}{name}={value}{end}", self.text));
         };

@@ -6,7 +6,7 @@ use zstd::zstd_safe::CParameter;
 
 use super::{
     deflate::{CHUNK, Chunk, Deflater},
-    pack::Packing,
+    format::Packing,
     pipeline,
     tar_stream::TarStream,
 };

@@ -1,7 +1,8 @@
-//! The archive formats that can be asked for. A value; knows names and first bytes, nothing else.
+//! The archive formats that can be asked for, and how they are packed. Values; they know names and first bytes, nothing else.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroUsize, str::FromStr};
 
+use super::pipeline;
 use crate::kernel::{Error, Result};
 
 /// An archive format. `raw` is not one: the caller copies such files itself.
@@ -62,6 +63,24 @@ impl FromStr for Format {
         Self::ALL.into_iter().find(|format| format.extension() == text).ok_or_else(|| {
             Error::usage(format!("`{text}` is not an archive format")).hint("the formats are tar, tar.gz, tar.zst and zip; `raw` publishes files as they are")
         })
+    }
+}
+
+/// How to pack.
+#[derive(Clone, Copy, Debug)]
+pub struct Packing {
+    /// Into what.
+    pub format: Format,
+    /// SOURCE_DATE_EPOCH, in Unix seconds: the time of entries that have none, and the latest that any can have.
+    pub epoch: i64,
+    /// How many threads compress. The bytes don't depend on it.
+    pub threads: NonZeroUsize,
+}
+
+impl Packing {
+    /// With all cores.
+    pub fn new(format: Format, epoch: i64) -> Self {
+        Self { format, epoch, threads: pipeline::cores() }
     }
 }
 

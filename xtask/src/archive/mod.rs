@@ -30,6 +30,6 @@ mod zip_stream;
 
 pub use compare::{Aspect, Difference, compare};
 pub use entry::{Content, Entry};
-pub use format::Format;
-pub use pack::{Packed, Packing, pack};
+pub use format::{Format, Packing};
+pub use pack::{Packed, pack};
 pub use read::{Item, Kind, Policy, Sealed, Visit, extract, for_each_entry, for_each_in_tar, list};

@@ -1,30 +1,18 @@
 //! Packs entries into an archive: temporary neighbour, digest while it is written, sync, rename. An error leaves nothing.
 
-use std::{io::BufWriter, num::NonZeroUsize, path::Path};
+use std::{io::BufWriter, path::Path};
 
-use super::{Format, compressed, entry::Entry, entry::Sorted, pipeline, tar_stream, tar_stream::TarStream, zip_stream};
+use super::{
+    Format, compressed,
+    entry::{Entry, Sorted},
+    format::Packing,
+    tar_stream::{self, TarStream},
+    zip_stream,
+};
 use crate::{
     effects::files::{self, Replacement},
     kernel::{Bar, Context as _, Digest, Events, Hasher, Result},
 };
-
-/// How to pack.
-#[derive(Clone, Copy, Debug)]
-pub struct Packing {
-    /// Into what.
-    pub format: Format,
-    /// SOURCE_DATE_EPOCH, in Unix seconds: the time of entries that have none, and the latest that any can have.
-    pub epoch: i64,
-    /// How many threads compress. The bytes don't depend on it.
-    pub threads: NonZeroUsize,
-}
-
-impl Packing {
-    /// With all cores.
-    pub fn new(format: Format, epoch: i64) -> Self {
-        Self { format, epoch, threads: pipeline::cores() }
-    }
-}
 
 /// What was packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use ::tar::{EntryType, Header};
 use super::{
     content::Announced,
     entry::{Content, Entry, Sorted},
-    pack::Packing,
+    format::Packing,
 };
 use crate::kernel::{Bar, Result};
 

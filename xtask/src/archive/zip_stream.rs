@@ -10,7 +10,7 @@ use super::{
     content::Announced,
     deflate::{CHUNK, Deflater},
     entry::{Content, Entry, Sorted},
-    pack::Packing,
+    format::Packing,
     spool::Spool,
     zip_records::{self, Method, Record},
 };

@@ -40,4 +40,5 @@ pub use redis::{Reach, Redis, count::count, facts::of as facts, rdb};
 pub use retention::Decision;
 pub use run::{Done, Options, lock, run, tarball};
 pub use source::{Source, select};
+pub use users::images;
 pub use verify::verify;

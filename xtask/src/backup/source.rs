@@ -79,13 +79,6 @@ impl Source {
         self.password.clone().or_else(inside)
     }
 
-    /// Images of its service, best first: what runs, what the compose file names, what made the newest backup.
-    pub fn images(&self) -> Result<Vec<String>> {
-        let running = super::users::Users::find(self)?.and_then(|users| users.server).map(|server| server.config.image);
-        let recorded = self.store.newest()?.and_then(|backup| backup.engine?.image);
-        Ok([running, self.image.clone(), recorded].into_iter().flatten().collect())
-    }
-
     /// How archives are packed.
     pub fn format(&self) -> Format {
         match self.spec.format {

@@ -117,3 +117,10 @@ pub fn start(ids: &[String], events: &Events) -> Result<()> {
 fn shown(id: &str) -> String {
     docker::container(id).ok().flatten().map_or_else(|| id.to_owned(), |container| container.name().to_owned())
 }
+
+/// Images of the source's service, best first: what runs, what the compose file names, what made the newest backup.
+pub fn images(source: &Source) -> Result<Vec<String>> {
+    let running = Users::find(source)?.and_then(|users| users.server).map(|server| server.config.image);
+    let recorded = source.store.newest()?.and_then(|backup| backup.engine?.image);
+    Ok([running, source.image.clone(), recorded].into_iter().flatten().collect())
+}

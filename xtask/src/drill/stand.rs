@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    backup::{Reach, Redis, Source, facts},
+    backup::{Reach, Redis, Source, facts, images},
     config::Project,
     effects::{docker, files, process, process::Program, tied::Tied},
     kernel::{Context as _, Error, Result},
@@ -77,7 +77,7 @@ impl Mode {
 
 fn container(source: &Source) -> Result<Mode> {
     docker::reachable()?;
-    let shown = source.images()?;
+    let shown = images(source)?;
     for image in shown {
         if docker::describe(&["image", "inspect", &image])?.is_some() {
             let modules = modules(&image)?;

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Item, Kind, Policy, meter::Meter};
+use super::{
+    Item, Kind, Policy,
+    meter::{Meter, hostile},
+};
 use crate::{
     archive::names,
     kernel::{Error, Result},
@@ -113,11 +116,6 @@ impl Guard {
     fn key(&self, name: &str) -> String {
         if self.policy.portable { names::folded(name) } else { name.to_owned() }
     }
-}
-
-/// The error for what no honest archive has.
-pub fn hostile(message: impl Into<String>) -> Error {
-    Error::refused(message).hint("nothing outside the folder was touched; don't use this archive unless you know who made it, and why so")
 }
 
 #[cfg(test)]

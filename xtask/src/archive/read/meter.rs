@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{Policy, guard::hostile};
+use super::Policy;
 use crate::kernel::{Error, Result, human_bytes};
 
 /// What came out, and what may.
@@ -47,4 +47,9 @@ impl<R: Read> Read for Metered<'_, R> {
         self.meter.out = self.meter.out.saturating_add(read as u64);
         if self.meter.out > self.meter.limit { Err(io::Error::other(self.meter.bomb())) } else { Ok(read) }
     }
+}
+
+/// The error for what no honest archive has.
+pub fn hostile(message: impl Into<String>) -> Error {
+    Error::refused(message).hint("nothing outside the folder was touched; don't use this archive unless you know who made it, and why so")
 }

@@ -5,11 +5,7 @@ use std::io::{self, Read};
 
 use ::tar::{EntryType, Header, PaxExtensions};
 
-use super::{
-    Item, Kind, Visit,
-    guard::{Guard, hostile},
-    ours,
-};
+use super::{Item, Kind, Visit, guard::Guard, meter::hostile, ours};
 use crate::kernel::{Error, Result};
 
 const BLOCK: u64 = 512;

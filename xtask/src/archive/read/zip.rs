@@ -8,11 +8,7 @@ use std::{
 
 use ::zip::{ZipArchive, read::ZipFile, result::ZipError};
 
-use super::{
-    Item, Kind, Visit,
-    guard::{Guard, hostile},
-    ours,
-};
+use super::{Item, Kind, Visit, guard::Guard, meter::hostile, ours};
 use crate::kernel::{Error, Result};
 
 /// The longest target of a link.

@@ -53,11 +53,11 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
     let wanted = Wanted { asked: args.to.clone(), commit: args.commit, tag: args.tag.then(|| project.config.tag.tag(&to)) };
     let notes = checked(&project, &plan, &wanted)?;
     if session.global.dry_run {
-        return Ok(answer(&plan, Done::default(), &wanted, true).found(notes));
+        return Ok(answer(&plan, Done::default(), &wanted, true).found(notes).found(plan.left));
     }
     let done = bump::apply(&project.root, &project.state(), &plan, &wanted)?;
     drop(held);
-    Ok(answer(&plan, done, &wanted, false).found(notes).output("version", &plan.to))
+    Ok(answer(&plan, done, &wanted, false).found(notes).output("version", &plan.to).found(plan.left))
 }
 
 /// What would stop a commit or a tag stops it here, before anything is edited.

@@ -97,7 +97,7 @@ fn requirements(reader: &mut Reader<'_>, manifest: &Manifest) -> Result<()> {
         let target = tree::join(tree::folder(&manifest.path), &format!("{}/Cargo.toml", wanted.path));
         let version = wanted.requirement.as_ref().and_then(|span| version_in(&file, span));
         if let (Some(target), Some((span, text))) = (target, version) {
-            reader.requirement(target, file.place(span, Kind::Requirement { text }));
+            reader.requirement(vec![target], file.place(span, Kind::Requirement { text }));
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    npm::range,
     pep440,
     place::{Kind, Locked, Place},
     reader::Survey,
@@ -44,6 +45,7 @@ impl Wanted<'_> {
         match &place.kind {
             Kind::Heading => None,
             Kind::Requirement { text } => self.requirement(place, text),
+            Kind::Range { package, text, .. } => self.range(place, package, text),
             Kind::Lock(entry) => lags(place, entry).or_else(|| if entry.checked { self.mismatch(place) } else { None }),
             Kind::Manifest | Kind::Python | Kind::Text | Kind::Badge => self.mismatch(place),
         }
@@ -101,6 +103,18 @@ impl Wanted<'_> {
         }
         let message = format!("this asks for {text} of a package that will be {}", self.version);
         Some(at(Finding::error("version-mismatch", message), place).hint(format!("change it to {}", self.version)))
+    }
+
+    /// npm would look for another version in the registry, and find an old one or none: nobody means that, yet it isn't impossible.
+    fn range(&self, place: &Place, package: &str, text: &str) -> Option<Finding> {
+        let base = self.version.base();
+        let fits = |version: &Version| range::fits(text, version) != Some(false);
+        let lenient = self.version.is_prerelease() && (self.is_snapshot() || self.policy == PrereleasePolicy::Base);
+        if fits(self.version) || (lenient && (fits(&base) || place.version.as_ref().is_some_and(|found| found.base() == base))) {
+            return None;
+        }
+        let message = format!("this asks for `{text}` of {package}, which will be {} here: npm would take another one from the registry", self.version);
+        Some(at(Finding::warning("range-mismatch", message), place).hint(format!("change it to a range that {} fits, e.g. ^{}", self.version, self.version)))
     }
 
     /// A change log needs a heading for the version; the others are its history.

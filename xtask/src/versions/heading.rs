@@ -1,6 +1,8 @@
 //! Change logs: the headings that name a version, and where the next one goes.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
+
+use regex::Regex;
 
 use super::{
     place::{File, Kind, Outcome, Place},
@@ -51,6 +53,11 @@ fn ends_here(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with([' ', '\t', '(', ':', ','])
 }
 
+/// What compares the newest release with the branch, at the end of a change log: `[Unreleased]: https://…/compare/v1.2.0...HEAD`.
+#[expect(clippy::unwrap_used, reason = "a constant expression, and a test runs it")]
+static COMPARES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?im)^\[unreleased\]:[ \t]*<?(?<base>\S*/compare/)(?<old>[^\s.]\S*?)(?<dots>\.{2,3})(?<head>[^\s.>]+)>?[ \t]*\r?$").unwrap());
+
 /// Notes every heading with a version; a change log without any is noted as a place without a version.
 pub fn headings(reader: &mut Reader<'_>, file: &File, heading: &Heading) -> Outcome {
     let found = places(file, heading);
@@ -96,4 +103,26 @@ pub fn insertion(file: &File, heading: &Heading, new: &Version, date: &str) -> O
     let date = if in_brackets { format!("({date})") } else { format!("- {date}") };
     let eol = if file.text.contains("\r\n") { "\r\n" } else { "\n" };
     Some((at + line.len(), format!("{eol}{eol}{}{open}{v}{new}{close}{} {date}", heading.before, heading.after)))
+}
+
+/// What the links at the end become: the one of `Unreleased` begins at the new tag, and the new version gets one of its own.
+pub fn links(file: &File, new: &Version) -> Vec<(Range<usize>, String)> {
+    let Some(found) = COMPARES.captures(&file.text) else { return Vec::new() };
+    let (Some(whole), Some(base), Some(old), Some(dots)) = (found.get(0), found.name("base"), found.name("old"), found.name("dots")) else { return Vec::new() };
+    let Some((before, version)) = tagged(old.as_str()) else { return Vec::new() };
+    let own = |label: &str| file.text.lines().any(|line| line.starts_with(&format!("[{label}]:")));
+    if version == *new || own(&new.to_string()) || own(&format!("v{new}")) {
+        return Vec::new();
+    }
+    let v = if own(&format!("v{version}")) { "v" } else { "" };
+    let eol = if file.text.contains("\r\n") { "\r\n" } else { "\n" };
+    let line = format!("{eol}[{v}{new}]: {}{}{}{before}{new}", base.as_str(), old.as_str(), dots.as_str());
+    let end = whole.start() + whole.as_str().trim_end().len();
+    vec![(old.range(), format!("{before}{new}")), (end..end, line)]
+}
+
+/// A tag's text before its version, and the version.
+fn tagged(tag: &str) -> Option<(&str, Version)> {
+    let starts = tag.char_indices().filter(|(_, c)| c.is_ascii_digit());
+    starts.filter_map(|(at, _)| Some((tag.get(..at)?, tag.get(at..)?.parse().ok()?))).next()
 }

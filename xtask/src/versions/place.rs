@@ -46,6 +46,15 @@ pub enum Kind {
     Heading,
     /// An entry of a lock file.
     Lock(Locked),
+    /// What a package of npm's asks of a sibling: `"@acme/core": "^1.2.0"`. The place is its one version, else all of it.
+    Range {
+        /// The sibling's name.
+        package: String,
+        /// The whole range.
+        text: String,
+        /// Whether it is the user who has to bring the sibling: such a range stays as wide as it is while it fits.
+        peer: bool,
+    },
     /// What a member of the workspace asks of another one: `{ path = "../core", version = "1.2.0" }`.
     Requirement {
         /// The whole requirement, e.g. `^1.2.0`.

@@ -33,7 +33,7 @@ impl Survey {
 
     /// The place that says it.
     pub fn leader(&self) -> Option<&Place> {
-        let names = |place: &&Place| !matches!(place.kind, Kind::Heading | Kind::Lock(_) | Kind::Requirement { .. });
+        let names = |place: &&Place| !matches!(place.kind, Kind::Heading | Kind::Lock(_) | Kind::Requirement { .. } | Kind::Range { .. });
         let locks = |place: &&Place| matches!(&place.kind, Kind::Lock(entry) if entry.checked);
         let mut known = self.places.iter().filter(|place| place.version.is_some());
         known.clone().find(names).or_else(|| known.find(locks))
@@ -63,7 +63,7 @@ pub struct Reader<'t> {
     survey: Survey,
     hits: usize,
     manifests: BTreeSet<String>,
-    requirements: Vec<(String, Place)>,
+    requirements: Vec<(Vec<String>, Place)>,
 }
 
 impl Reader<'_> {
@@ -147,15 +147,15 @@ impl Reader<'_> {
         self.manifests.insert(manifest.into());
     }
 
-    /// Notes what a package asks of the one with that manifest; it counts where that is among the sources.
-    pub fn requirement(&mut self, manifest: String, place: Place) {
-        self.requirements.push((manifest, place));
+    /// Notes what a package asks of another one; it counts where all that it `needs` is among the sources.
+    pub fn requirement(&mut self, needs: Vec<String>, place: Place) {
+        self.requirements.push((needs, place));
     }
 
     /// An entry of a lock file must agree with the sources where its manifest is one of them, or where no manifest of that lock file is.
     fn finish(mut self) -> Survey {
-        for (manifest, place) in std::mem::take(&mut self.requirements) {
-            if self.manifests.contains(&manifest) {
+        for (needs, place) in std::mem::take(&mut self.requirements) {
+            if needs.iter().all(|needed| self.manifests.contains(needed)) {
                 self.place(place);
             }
         }

@@ -11,7 +11,9 @@ use std::{collections::BTreeMap, ops::Range};
 use serde::Serialize;
 
 use super::{
-    Kind, Overlay, Place, Tree, disagreements, heading, pep440,
+    Kind, Overlay, Place, Tree, disagreements, heading,
+    npm::range,
+    pep440,
     place::File,
     read,
     source::{self, Sort},
@@ -56,6 +58,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// All files that hold a version.
     pub files: Vec<String>,
+    /// What can't be edited here and is to be mended by hand.
+    pub left: Vec<Finding>,
 }
 
 /// The version that the sources say now, which levels count from.
@@ -82,11 +86,29 @@ pub fn plan(tree: &dyn Tree, specs: &[SourceSpec], new: &Version, date: &str) ->
     }
     let leader = survey.leader().map(|place| place.file.clone());
     let changes = work.changes(tree, leader.as_deref())?;
-    proven(tree, specs, new, &changes)?;
+    let mut left = proven(tree, specs, new, &changes)?;
+    left.extend(other_locks(tree, &survey.places, &work.edits));
     let mut files: Vec<String> = survey.places.into_iter().map(|place| place.file).collect();
     files.sort();
     files.dedup();
-    Ok(Plan { from, to: new.clone(), edits: work.edits, changes, files })
+    Ok(Plan { from, to: new.clone(), edits: work.edits, changes, files, left })
+}
+
+/// Lock files of other package managers repeat the ranges that members ask of each other, in languages of their own.
+fn other_locks(tree: &dyn Tree, places: &[Place], edits: &[Edit]) -> Vec<Finding> {
+    const LOCKS: [(&str, &str); 4] =
+        [("pnpm-lock.yaml", "pnpm install --lockfile-only"), ("yarn.lock", "yarn install"), ("bun.lock", "bun install"), ("bun.lockb", "bun install")];
+    let edited = |place: &Place| matches!(place.kind, Kind::Range { .. }) && edits.iter().any(|edit| (&edit.file, edit.line) == (&place.file, place.line));
+    let Some(place) = places.iter().find(|place| edited(place)) else { return Vec::new() };
+    let there = LOCKS.iter().filter(|(lock, _)| super::tree::contains(tree.files(), lock));
+    let finding = |(lock, remedy): &(&str, &str)| {
+        let message = format!(
+            "it repeats what packages ask of each other, and {}:{} changes: an install that keeps to the lock file would refuse",
+            place.file, place.line
+        );
+        Finding::warning("lock-out-of-date", message).hint(format!("run `{remedy}` and commit {lock}")).file(*lock)
+    };
+    there.map(finding).collect()
 }
 
 fn stopping(findings: &[Finding]) -> Vec<Finding> {
@@ -116,6 +138,7 @@ impl Work<'_> {
             Kind::Heading => Ok(None),
             Kind::Lock(entry) if !entry.checked => Ok(None),
             Kind::Requirement { text } => Ok(self.requirement(place, text)),
+            Kind::Range { text, peer, .. } => Ok(self.range(place, text, *peer)),
             _ if place.version.is_none() => unreadable(format!("`{}` is no version that can be edited", place.found), "write a version there first"),
             Kind::Python if place.version.as_ref().is_some_and(|now| pep440::same(now, self.new)) => Ok(None),
             Kind::Python => match pep440::write(self.new, &place.found) {
@@ -132,6 +155,14 @@ impl Work<'_> {
     fn requirement(&self, place: &Place, text: &str) -> Option<String> {
         let fits = semver::VersionReq::parse(text).is_ok_and(|wanted| wanted.matches(self.new.semver()));
         (place.version.is_some() || !fits).then(|| self.new.to_string())
+    }
+
+    /// A full version follows; a short one, and what users bring themselves, stays while the new version fits. What is more than one version is
+    /// its author's own to mend.
+    fn range(&self, place: &Place, text: &str, peer: bool) -> Option<String> {
+        let one = place.found.starts_with(|c: char| c.is_ascii_digit()) && !place.found.contains([' ', '|', '*', 'x', 'X']);
+        let stays = range::fits(text, self.new) == Some(true) && (peer || place.version.is_none());
+        (one && !stays).then(|| self.new.to_string())
     }
 
     fn splice(&mut self, place: &Place, to: String) {
@@ -156,6 +187,12 @@ impl Work<'_> {
     fn change_log(&mut self, file: &File, heading: &heading::Heading, spec: &SourceSpec, date: &str) -> Result<()> {
         let only = SourceSpec { file: file.path.clone(), ..spec.clone() };
         let single = One { path: [file.path.clone()], text: &file.text };
+        for (span, to) in heading::links(file, self.new) {
+            let (line, from) = (file.position(span.start).0, file.text.get(span.clone()).unwrap_or_default().to_owned());
+            let line = if from.is_empty() { line + 1 } else { line };
+            self.edits.push(Edit { file: file.path.clone(), line, from, to: to.trim().into() });
+            self.splices.entry(file.path.clone()).or_default().push((span, to));
+        }
         if disagreements(&read(&single, &[only])?.places, self.new, PrereleasePolicy::Strict).is_empty() {
             return Ok(());
         }
@@ -200,14 +237,17 @@ fn spliced(file: &File, splices: &[(Range<usize>, String)]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Reads what the plan would leave: every source must say the new version.
-fn proven(tree: &dyn Tree, specs: &[SourceSpec], new: &Version, changes: &[Change]) -> Result<()> {
+/// Reads what the plan would leave: every source must say the new version. What is left to mend by hand is given back.
+fn proven(tree: &dyn Tree, specs: &[SourceSpec], new: &Version, changes: &[Change]) -> Result<Vec<Finding>> {
     let after = Overlay::new(tree);
     for change in changes {
         after.set(&change.file, change.bytes.clone());
     }
     let findings = read(&after, specs)?.check(new, PrereleasePolicy::Strict);
-    if findings.is_empty() { Ok(()) } else { Err(Error::findings(format!("after the edits the sources would not say {new}: nothing was changed"), findings)) }
+    if findings.iter().any(Finding::is_error) {
+        return Err(Error::findings(format!("after the edits the sources would not say {new}: nothing was changed"), findings));
+    }
+    Ok(findings)
 }
 
 /// One file alone.

@@ -90,6 +90,77 @@ fn a_change_log_gets_its_heading_below_unreleased() {
 }
 
 #[test]
+fn the_links_of_a_change_log_follow() {
+    let spec = [file("VERSION"), heading("CHANGELOG.md", "## {version}")];
+    let log = |links: &str| format!("## [Unreleased]\n\n## [1.2.0] - 2025-01-01\n\n{links}");
+    let after = |links: &str| format!("## [Unreleased]\n\n## [1.3.0] - 2026-01-31\n\n## [1.2.0] - 2025-01-01\n\n{links}");
+    let cases = [
+        (
+            "[Unreleased]: https://x/a/compare/v1.2.0...HEAD\n[1.2.0]: https://x/a/releases/tag/v1.2.0\n",
+            "[Unreleased]: https://x/a/compare/v1.3.0...HEAD\n[1.3.0]: https://x/a/compare/v1.2.0...v1.3.0\n[1.2.0]: https://x/a/releases/tag/v1.2.0\n",
+        ),
+        (
+            "[unreleased]: https://x/-/compare/app@1.2.0..main",
+            "[unreleased]: https://x/-/compare/app@1.3.0..main\n[1.3.0]: https://x/-/compare/app@1.2.0..app@1.3.0",
+        ),
+        ("[Unreleased]: https://x/compare/develop...HEAD\n", "[Unreleased]: https://x/compare/develop...HEAD\n"),
+        (
+            "[Unreleased]: https://x/compare/v1.2.0...HEAD\n[1.3.0]: https://x/by-hand\n",
+            "[Unreleased]: https://x/compare/v1.2.0...HEAD\n[1.3.0]: https://x/by-hand\n",
+        ),
+    ];
+    for (old, new) in cases {
+        let plan = bumped(&[("VERSION", "1.2.0\n"), ("CHANGELOG.md", &log(old))], &spec, "1.3.0");
+        assert_eq!(String::from_utf8_lossy(&plan.changes[0].bytes), after(new), "{old}");
+    }
+    let text = after(cases[0].1);
+    assert!(bumped(&[("VERSION", "1.3.0\n"), ("CHANGELOG.md", &text)], &spec, "1.3.0").edits.is_empty(), "a second time changes nothing");
+    let windows = log("[Unreleased]: https://x/compare/v1.2.0...HEAD\r\n").replace("\r\n", "\n").replace('\n', "\r\n");
+    let plan = bumped(&[("VERSION", "1.2.0\n"), ("CHANGELOG.md", &windows)], &spec, "1.3.0");
+    assert!(String::from_utf8_lossy(&plan.changes[0].bytes).ends_with("...HEAD\r\n[1.3.0]: https://x/compare/v1.2.0...v1.3.0\r\n"));
+}
+
+/// A monorepo of npm's, with what members ask of each other; npm refuses to install where that and the lock file are left behind.
+const ROOT: &str = r#"{"name":"root","private":true,"workspaces":["p/*"],"devDependencies":{"@x/a":"1.2.0"}}"#;
+const A: &str = r#"{"name":"@x/a","version":"1.2.0","dependencies":{"left-pad":"1.2.0"}}"#;
+const B: &str = r#"{"name":"@x/b","version":"1.2.0","dependencies":{"@x/a":"^1.2.0"},"peerDependencies":{"@x/a":"^1.0.0"}}"#;
+const LOCK: &str = r#"{"name":"root","packages":{
+"":{"name":"root","devDependencies":{"@x/a":"1.2.0"}},
+"node_modules/@x/a":{"resolved":"p/a","link":true},
+"p/a":{"name":"@x/a","version":"1.2.0","dependencies":{"left-pad":"1.2.0"}},
+"p/b":{"name":"@x/b","version":"1.2.0","dependencies":{"@x/a":"^1.2.0"},"peerDependencies":{"@x/a":"^1.0.0"}}}}"#;
+
+#[test]
+fn what_members_ask_of_each_other_follows() {
+    let texts = [("package.json", ROOT), ("p/a/package.json", A), ("p/b/package.json", B), ("package-lock.json", LOCK)];
+    let specs = [file("package.json"), file("p/*/package.json"), file("package-lock.json")];
+    let text = |plan: &Plan, path: &str| plan.changes.iter().find(|change| change.file == path).map(|change| String::from_utf8(change.bytes.clone()).unwrap());
+    let minor = bumped(&texts, &specs, "1.3.0");
+    assert!(minor.left.is_empty(), "{:?}", minor.left);
+    assert_eq!(text(&minor, "package.json").unwrap(), ROOT.replace("1.2.0", "1.3.0"));
+    assert_eq!(text(&minor, "p/b/package.json").unwrap(), B.replace("1.2.0", "1.3.0"), "what users bring stays as wide as it was");
+    assert_eq!(text(&minor, "p/a/package.json").unwrap(), A.replacen("1.2.0", "1.3.0", 1), "other packages are left alone");
+    assert_eq!(text(&minor, "package-lock.json").unwrap(), LOCK.replace("1.2.0", "1.3.0").replace(r#""left-pad":"1.3.0""#, r#""left-pad":"1.2.0""#));
+    let major = bumped(&texts, &specs, "2.0.0");
+    assert_eq!(text(&major, "p/b/package.json").unwrap(), B.replace("1.2.0", "2.0.0").replace("1.0.0", "2.0.0"));
+    // Members that are no sources keep what they say, in the lock file too.
+    let alone = bumped(&texts[..], &[file("p/a/package.json"), file("package-lock.json")], "2.0.0");
+    assert_eq!(alone.changes.iter().map(|change| change.file.as_str()).collect::<Vec<_>>(), ["package-lock.json", "p/a/package.json"]);
+    assert!(text(&alone, "package-lock.json").unwrap().contains(r#""@x/a":"^1.2.0""#));
+}
+
+#[test]
+fn a_range_that_no_edit_can_mend_is_told() {
+    let member = r#"{"name":"b","version":"1.2.0","dependencies":{"a":">=1.0.0 <2"},"devDependencies":{"a":"workspace:^1.2.0"}}"#;
+    let texts = [("a/package.json", r#"{"name":"a","version":"1.2.0"}"#), ("b/package.json", member), ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n")];
+    let specs = [file("*/package.json")];
+    let plan = bumped(&texts, &specs, "2.0.0");
+    assert_eq!(told(&plan.left), ["range-mismatch b/package.json:1", "lock-out-of-date pnpm-lock.yaml"]);
+    assert!(plan.edits.iter().any(|edit| edit.file == "b/package.json" && edit.to == "2.0.0"), "{:?}", plan.edits);
+    assert_eq!(told(&survey(&texts, &specs).check(&v("1.2.0"), PrereleasePolicy::Strict)), Vec::<String>::new());
+}
+
+#[test]
 fn nothing_is_planned_where_something_cant_be_read() {
     let texts = [("VERSION", "1.2.0"), ("package.json", "{\n<<<<"), ("Cargo.toml", "[package]\nversion = \"one\"\n")];
     let refused = plan(&Texts::of(texts), &[file("VERSION"), file("package.json"), file("Cargo.toml")], &v("1.3.0"), "x").unwrap_err();

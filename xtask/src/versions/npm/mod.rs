@@ -1,4 +1,7 @@
-//! npm: `package.json`, and its lock files in all three versions. Workspace members' entries follow their own manifests.
+//! npm: `package.json`, and its lock files in all three versions. Workspace members' entries follow their own manifests, and what members ask
+//! of each other follows the version.
+
+pub mod range;
 
 use jsonc_parser::{
     ParseOptions,
@@ -26,8 +29,11 @@ pub fn manifest(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
             return Ok(Outcome::Read);
         }
     };
+    reader.checks(&range::holder(&file.path));
+    range::note(reader, file, &root, &file.path);
     if let Some(version) = property(&root, "version") {
         reader.checks(&file.path);
+        reader.checks(&range::key(&name_of(&root)));
         note(reader, file, version, Kind::Manifest);
         return Ok(Outcome::Read);
     }
@@ -55,8 +61,12 @@ pub fn lock(reader: &mut Reader<'_>, file: &File) -> Result<Outcome> {
         let entry = Locked { name: name_of(&root), manifest: own.clone(), says: says.clone(), checked: true, remedy: REMEDY.into() };
         any |= entry_of(reader, file, holder, entry);
     }
+    if let (Some(own), Some(entry)) = (&own, packages.and_then(|packages| packages.get_object(""))) {
+        range::note(reader, file, entry, own);
+    }
     for (folder, entry) in packages.iter().flat_map(|packages| members(packages)) {
         let Some(home) = tree::join(home, folder) else { continue };
+        range::note(reader, file, entry, &tree::join(&home, "package.json").unwrap_or_default());
         let (Some(own), Some(says)) = of_manifest(reader, &home)? else { continue };
         let locked = Locked { name: folder.into(), manifest: Some(own), says: Some(says), checked: false, remedy: REMEDY.into() };
         any |= entry_of(reader, file, entry, locked);

@@ -55,15 +55,21 @@ fn is_dynamic(root: &Table) -> bool {
 
 /// Follows a dynamic version to the file that holds it, where the build tool's settings name one.
 fn follow(reader: &mut Reader<'_>, file: &File, root: &Table) -> Result<Outcome> {
+    let attribute = attribute(root);
     for path in origins(root).iter().filter_map(|path| tree::join(tree::folder(&file.path), path)) {
         let Some(target) = reader.file(&path)? else { continue };
         if path.ends_with(".py") {
-            return Ok(derived(&python::assignments(reader, &target)));
+            return Ok(derived(&python::assignments(reader, &target, attribute.map_or(python::USUAL, |(_, name)| name))));
         }
         return Ok(derived(&python::plain(reader, &target)));
     }
     // From a tag, or by code: there is nothing to compare.
     Ok(Outcome::Derived)
+}
+
+/// Module and name of what setuptools reads.
+fn attribute(root: &Table) -> Option<(&str, &str)> {
+    toml::str_at(root, &["tool", "setuptools", "dynamic", "version", "attr"])?.rsplit_once('.')
 }
 
 /// What a tool computes in its own way is no finding.
@@ -77,9 +83,7 @@ fn origins(root: &Table) -> Vec<String> {
         [&["tool", "hatch", "version", "path"], &["tool", "pdm", "version", "path"], &["tool", "setuptools", "dynamic", "version", "file"]];
     let mut found: Vec<String> = PATHS.iter().filter_map(|keys| toml::str_at(root, keys)).map(str::to_owned).collect();
     found.extend(toml::strings(root, &["tool", "setuptools", "dynamic", "version", "file"]));
-    if let Some(attr) = toml::str_at(root, &["tool", "setuptools", "dynamic", "version", "attr"])
-        && let Some((module, _)) = attr.rsplit_once('.')
-    {
+    if let Some((module, _)) = attribute(root) {
         let path = module.replace('.', "/");
         found.extend(["", "src/"].iter().flat_map(|root| [format!("{root}{path}.py"), format!("{root}{path}/__init__.py")]));
     }

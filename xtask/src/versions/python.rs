@@ -11,14 +11,22 @@ use super::{
 
 #[expect(clippy::unwrap_used, reason = "a constant expression, and a test runs it")]
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"^__version__\s*(?::[^=]+)?=\s*(?:[A-Za-z_]\w*\s*=\s*)*(?:[rRuU]?(?:"(?<double>[^"\\]*)"|'(?<single>[^'\\]*)')|(?<other>\S.*))"#).unwrap()
+    Regex::new(r#"^(?<name>[A-Za-z_]\w*)\s*(?::[^=]+)?=\s*(?:[A-Za-z_]\w*\s*=\s*)*(?:[rRuU]?(?:"(?<double>[^"\\]*)"|'(?<single>[^'\\]*)')|(?<other>\S.*))"#)
+        .unwrap()
 });
 
-/// Notes every `__version__ = "…"` at the top of a module. What code computes is derived.
-pub fn assignments(reader: &mut Reader<'_>, file: &File) -> Outcome {
-    let mut outcome = Outcome::Absent(file.missing(0, "nothing sets `__version__`").hint("add `__version__ = \"…\"`, or remove the source"));
+/// What Python itself looks for.
+pub const USUAL: &str = "__version__";
+
+/// Notes every `__version__ = "…"` at the top of a module, or whatever the version's `name` is. What code computes is derived.
+pub fn assignments(reader: &mut Reader<'_>, file: &File, name: &str) -> Outcome {
+    let absent = file.missing(0, format!("nothing sets `{name}`"));
+    let mut outcome = Outcome::Absent(absent.hint(format!("add `{name} = \"…\"`, or remove the source")));
     for line in code_lines(&file.text) {
         let Some(found) = file.text.get(line.clone()).and_then(|text| ASSIGNMENT.captures(text)) else { continue };
+        if found.name("name").is_none_or(|found| found.as_str() != name) {
+            continue;
+        }
         let literal = found.name("double").or_else(|| found.name("single"));
         match (literal, found.name("other")) {
             (Some(text), _) => {
@@ -26,7 +34,7 @@ pub fn assignments(reader: &mut Reader<'_>, file: &File) -> Outcome {
                 outcome = Outcome::Read;
             }
             (None, Some(other)) if other.as_str().starts_with(|c: char| c.is_ascii_digit() || "([\"'".contains(c)) => {
-                let message = "`__version__` is not a plain string";
+                let message = format!("`{name}` is not a plain string");
                 reader.finding(file.unreadable(line.start, message).hint("write it as \"1.2.3\""));
                 outcome = Outcome::Read;
             }

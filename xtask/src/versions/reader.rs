@@ -96,7 +96,7 @@ impl Reader<'_> {
             Sort::NpmManifest => npm::manifest(self, &file),
             Sort::NpmLock => npm::lock(self, &file),
             Sort::Pyproject => pyproject::manifest(self, &file),
-            Sort::Python => Ok(python::assignments(self, &file)),
+            Sort::Python => Ok(python::assignments(self, &file, python::USUAL)),
             Sort::Plain => Ok(python::plain(self, &file)),
             Sort::Pattern(pattern) => Ok(pattern::occurrences(self, &file, pattern)),
             Sort::Heading(heading) => Ok(heading::headings(self, &file, heading)),

@@ -38,3 +38,46 @@ fn an_application_of_two_halves_is_found_even_where_they_disagree() {
 fn nothing_is_proposed_where_there_is_nothing() {
     assert!(detected(&[("README.md", "hello"), ("package.json", "{\"private\":true}")]).is_empty());
 }
+
+#[test]
+fn packages_of_a_monorepo_are_found_where_they_lie() {
+    let pnpm = ("pnpm-workspace.yaml", "packages:\n  - 'apps/*'\n");
+    let root = ("package.json", "{\"private\":true}");
+    let apps = [("apps/api/package.json", "{\"version\":\"0.3.1\"}"), ("apps/web/package.json", "{\"version\":\"0.3.1\"}")];
+    assert_eq!(detected(&[root, pnpm, apps[0], apps[1]]), ["apps/api/package.json", "apps/web/package.json"]);
+    let own = ("apps/web/package.json", "{\"version\":\"9.0.0\"}");
+    assert_eq!(detected(&[root, pnpm, apps[0], own]), ["apps/api/package.json"], "versions of their own are no drift");
+}
+
+#[test]
+fn npms_members_are_taken_along_when_all_are_in_step() {
+    let lock = r#"{"version":"1.0.0","packages":{"":{"version":"1.0.0"},"p/a":{"version":"1.0.0"},"p/b":{"version":"1.0.0"}}}"#;
+    let root = r#"{"version":"1.0.0","workspaces":["p/*"]}"#;
+    let member = r#"{"version":"1.0.0"}"#;
+    let all = [("package.json", root), ("package-lock.json", lock), ("p/a/package.json", member), ("p/b/package.json", member)];
+    assert_eq!(detected(&all), ["package.json", "p/a/package.json", "p/b/package.json", "package-lock.json"]);
+    let apart = [all[0], all[1], all[2], ("p/b/package.json", r#"{"version":"3.0.0"}"#)];
+    assert_eq!(detected(&apart), ["package.json", "package-lock.json"]);
+}
+
+#[test]
+fn a_cargo_workspace_of_several_versions_is_released_by_its_program() {
+    let found = detected(&[
+        ("Cargo.toml", "[workspace]\nmembers = ['lib', 'tool']\n"),
+        ("lib/Cargo.toml", "[package]\nname = 'lib'\nversion = '0.2.0'\n"),
+        ("tool/Cargo.toml", "[package]\nname = 'tool'\nversion = '1.4.0'\n[dependencies]\nlib = { path = '../lib', version = '0.2.0' }\n"),
+        ("tool/src/main.rs", "fn main() {}"),
+        ("Cargo.lock", "[[package]]\nname = 'lib'\nversion = '0.2.0'\n[[package]]\nname = 'tool'\nversion = '1.4.0'\n"),
+    ]);
+    assert_eq!(found, ["tool/Cargo.toml", "Cargo.lock"]);
+}
+
+#[test]
+fn setuptools_of_old_says_it_in_a_line() {
+    let cfg = "[metadata]\nname = ss\nversion = 1.1.0\n";
+    let py = "from setuptools import setup\nsetup(name=\"ss\", version=\"1.1.0\")\n";
+    assert_eq!(detected(&[("setup.cfg", cfg), ("setup.py", py)]), ["setup.cfg | version = {version}", "setup.py | version=\"{version}\""]);
+    assert_eq!(detected(&[("setup.py", "setup(version=read())\npython_requires = \">=3\"\n")]), Vec::<String>::new());
+    let twice = "[metadata]\nversion = 1.1.0\n[x]\nmin_version = 3.0.0\n";
+    assert_eq!(detected(&[("setup.cfg", twice)]), Vec::<String>::new(), "which of them is meant isn't known");
+}

@@ -330,3 +330,10 @@ fn a_source_without_a_rule_is_a_wrong_configuration() {
     assert!(refused(file("a[/package.json")).contains("**"));
     assert!(validate(&[file("src/**/*.py"), file("VERSION"), pattern("x.md", "v{version}")]).is_ok());
 }
+
+#[test]
+fn setuptools_attribute_may_have_any_name() {
+    let pyproject = "[project]\nname = 'a'\ndynamic = ['version']\n[tool.setuptools.dynamic]\nversion = { attr = 'a.VERSION' }\n";
+    let texts = [("pyproject.toml", pyproject), ("a/__init__.py", "OTHER = '9.9.9'\nVERSION = '3.3.3'\n__version__ = VERSION\n")];
+    assert_eq!(shown(&survey(&texts, &[file("pyproject.toml")]).places), ["a/__init__.py:2:12 3.3.3"]);
+}

@@ -275,6 +275,40 @@ fn an_empty_file_is_refused_before_anything_is_sent() {
     assert!(rocket.writes().is_empty());
 }
 
+/// What updaters of users' machines read: a wrong word in it sends all of them astray, so nothing is sent before it is right.
+#[test]
+fn metadata_that_would_send_users_the_wrong_file_is_not_published() {
+    let rocket = Rocket::new(1);
+    let metadata = |version: &str, file: &str| {
+        format!("version: {version}\nfiles:\n  - url: {file}\n    sha512: stale\n    size: 1\npath: {file}\nsha512: stale\nreleaseDate: '2020-01-01'\n")
+    };
+    let cases = [
+        ("1.0.1", metadata("1.0.1", "file-99.bin"), "sends users to `file-99.bin`"),
+        ("1.0.2", metadata("1.0.1", "file-00.bin"), "says version 1.0.1, but 1.0.2 is released"),
+        ("1.0.3", metadata("1.0.3", "https://elsewhere.example/file-00.bin"), "sends users to `https://elsewhere.example/file-00.bin`"),
+        ("1.0.4", metadata("1.0.4", "../file-00.bin"), "sends users to `../file-00.bin`"),
+        ("1.0.5", "version: [\n".into(), "is not update metadata"),
+        ("1.0.6", "version: 1.0.6\nfiles: []\n".into(), "points at nothing"),
+    ];
+    for (version, text, words) in cases {
+        rocket.scratch.write("raw/latest.yml", text);
+        rocket.version(version);
+        let run = rocket.run(&["release", "--tag", &format!("v{version}"), "--json"]).exits(6);
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+        assert!(rocket.writes().is_empty(), "{version}: {:?}", rocket.writes());
+    }
+    rocket.scratch.write("raw/latest.yml", metadata("1.1.0", "file-00.bin"));
+    rocket.version("1.1.0");
+    rocket.release("v1.1.0");
+    let state = rocket.double.state();
+    let stored = state.release("v1.1.0").unwrap().assets.iter().find(|asset| asset.name == "latest.yml").unwrap().bytes.to_vec();
+    let stored = String::from_utf8(stored).unwrap();
+    assert!(stored.contains("url: file-00.bin") && stored.contains("size: 5") && !stored.contains("stale"), "{stored}");
+    let seen = rocket.double.seen();
+    let uploads: Vec<&str> = seen.iter().filter(|seen| seen.role == Role::Uploads).map(|seen| seen.target.as_str()).collect();
+    assert!(uploads.last().is_some_and(|target| target.contains("name=latest.yml")), "updaters find it last: {uploads:?}");
+}
+
 #[test]
 fn a_wait_that_is_too_long_is_exit_5_with_the_time_to_come_again() {
     let rocket = Rocket::new(0);

@@ -4,4 +4,4 @@ mod drills;
 mod folders;
 mod hot;
 mod restores;
-mod server;
+pub mod server;

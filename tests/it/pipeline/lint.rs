@@ -1,13 +1,12 @@
-//! What others say about the generated files: zizmor in its strictest persona, GitHub's own schemas, shellcheck; the composite action and the
-//! drill's issue tried for real; and this repository's own files.
+//! What others say about the generated files: zizmor in its strictest persona, GitHub's own schemas, shellcheck; the composite action tried for real;
+//! and this repository's own files.
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{CONFIG, project};
 use crate::support::{Run, Scratch};
@@ -179,35 +178,4 @@ fn the_action_installs_what_its_digest_says_and_nothing_else() {
     install(&digest).exits(6);
     assert!(!installed.exists() && !scratch.project().join(".xtask/setup").exists());
     install(&digest).exits(0);
-}
-
-/// A stand-in for `gh` that keeps issues in a file.
-const GH: &str = r#"#!/bin/sh
-echo "$@" >> "$ISSUES.log"
-case "$1 $2" in
-  "issue list") [ ! -f "$ISSUES" ] || echo 7 ;;
-  "issue create") echo created > "$ISSUES" ;;
-esac
-"#;
-
-#[test]
-fn a_drill_that_fails_every_night_has_one_issue() {
-    let scratch = project();
-    let drill: Value = yaml_serde::from_str(&scratch.read(FILES[1])).unwrap();
-    let script = drill["jobs"]["report"]["steps"][0]["run"].as_str().unwrap();
-    assert_eq!((&drill["jobs"]["report"]["if"], &drill["jobs"]["report"]["permissions"]), (&json!("${{ failure() }}"), &json!({ "issues": "write" })));
-    let bin = scratch.path().join("gh-bin");
-    fs::create_dir(&bin).unwrap();
-    fs::write(bin.join("gh"), GH).unwrap();
-    fs::set_permissions(bin.join("gh"), fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let issues = scratch.path().join("issues");
-    for _ in 0..3 {
-        let mut command = scratch.command("bash");
-        command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script]).env("PATH", &path).env("ISSUES", &issues);
-        Run::of(command.env("RUN", "https://github.example/run/7")).exits(0);
-    }
-    let log = fs::read_to_string(scratch.path().join("issues.log")).unwrap();
-    let count = |words: &str| log.lines().filter(|line| line.starts_with(words)).count();
-    assert_eq!((count("issue create"), count("issue comment 7")), (1, 2), "{log}");
 }

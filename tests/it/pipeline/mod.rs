@@ -1,5 +1,6 @@
 //! The generated pipelines, acted out without GitHub: the jobs' own `run:` lines, on machines that have nothing in common, against the double.
 
+mod drill;
 mod expression;
 mod lint;
 mod runner;

@@ -5,7 +5,7 @@ mod actions;
 mod blocks;
 
 use crate::{
-    config::{Build, Config, WorkflowRules},
+    config::{Build, Config, Engine, WorkflowRules},
     kernel::{Error, Result},
 };
 
@@ -51,7 +51,7 @@ fn words(config: &Config, alias: bool) -> Result<Words> {
         ("<environment>", plain(rules.environment.clone().unwrap_or_else(|| "production".into()), "workflows.environment")?),
         ("<runner rollback>", runner(rules, "rollback")?),
         ("<runner drill>", runner(rules, "drill")?),
-        ("<nightly>", blocks::nightly(!config.backups.is_empty())),
+        ("<nightly>", blocks::nightly(config.backups.iter().any(|backup| backup.engine == Some(Engine::Redis)))),
         ("- <check out>", blocks::check_out()),
         ("- <check out the tag>", blocks::check_out_the_tag()),
         ("- <take over>", blocks::take_over()),
@@ -175,9 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_backed_up_is_drilled_every_night() {
+    fn only_servers_that_are_backed_up_are_drilled_every_night() {
         assert!(!text(&made("", true).unwrap(), "drill.yml").contains("schedule"));
-        let backed_up = made("[[backup]]\nname = \"data\"\ndirectory = \"data\"\n", true).unwrap();
-        assert!(text(&backed_up, "drill.yml").contains("cron:"));
+        let plain = "[[backup]]\nname = \"data\"\ndirectory = \"data\"\n";
+        assert!(!text(&made(plain, true).unwrap(), "drill.yml").contains("schedule"), "`drill` refuses plain files: every night would fail");
+        let server = format!("{plain}engine = \"redis\"\naddress = \"127.0.0.1:6379\"\n");
+        assert!(text(&made(&server, true).unwrap(), "drill.yml").contains("cron:"));
     }
 }

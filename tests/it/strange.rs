@@ -123,7 +123,30 @@ fn a_repository_within_is_not_taken_in_half() {
 #[test]
 fn init_in_any_repository_gives_what_can_be_checked_and_released_at_once() {
     let workspace = "[workspace]\nmembers = [\"a\"]\nresolver = \"2\"\n[workspace.package]\nversion = \"0.3.0\"\n";
-    let kinds: [(&str, &[(&str, &str)], &str); 6] = [
+    let kinds: [(&str, &[(&str, &str)], &str); 9] = [
+        (
+            "pnpm's packages, versions of their own",
+            &[
+                ("package.json", "{\"private\":true}"),
+                ("pnpm-workspace.yaml", "packages: [\"apps/*\"]\n"),
+                ("apps/api/package.json", "{\"name\":\"api\",\"version\":\"0.3.1\"}"),
+                ("apps/web/package.json", "{\"name\":\"web\",\"version\":\"9.0.0\",\"dependencies\":{\"api\":\"workspace:^\"}}"),
+            ],
+            "0.3.1-snapshot.1",
+        ),
+        ("setuptools of old", &[("setup.cfg", "[metadata]\nname = s\nversion = 1.1.0\n"), ("s/__init__.py", "")], "1.1.0-snapshot.1"),
+        (
+            "a Cargo workspace, versions of their own",
+            &[
+                ("Cargo.toml", "[workspace]\nmembers = [\"lib\", \"tool\"]\nresolver = \"2\"\n"),
+                ("lib/Cargo.toml", "[package]\nname = \"lib\"\nversion = \"0.2.0\"\nedition = \"2021\"\n"),
+                ("lib/src/lib.rs", ""),
+                ("tool/Cargo.toml", "[package]\nname = \"tool\"\nversion = \"1.4.0\"\nedition = \"2021\"\n"),
+                ("tool/src/main.rs", "fn main() {}\n"),
+                ("Cargo.lock", "version = 4\n\n[[package]]\nname = \"lib\"\nversion = \"0.2.0\"\n\n[[package]]\nname = \"tool\"\nversion = \"1.4.0\"\n"),
+            ],
+            "1.4.0-snapshot.1",
+        ),
         ("only a README", &[("README.md", "hello\n")], "0.0.0-snapshot.1"),
         ("Go", &[("go.mod", "module x\n"), ("main.go", "package main\n")], "0.0.0-snapshot.1"),
         ("Node without a build", &[("package.json", "{\"name\":\"n\",\"version\":\"1.2.3\"}")], "1.2.3-snapshot.1"),
@@ -152,6 +175,40 @@ fn init_in_any_repository_gives_what_can_be_checked_and_released_at_once() {
         assert_eq!(run.code, Some(0), "{kind}: {}", run.stderr);
         assert!(run.json()["data"]["version"].as_str().unwrap().starts_with(version), "{kind}: {}", run.stdout);
     }
+}
+
+#[test]
+fn what_a_build_lacks_is_told_with_the_remedy() {
+    let scratch = Scratch::new();
+    scratch.write("Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+    scratch.write("src/main.rs", "fn main() {}\n");
+    scratch.write(".gitignore", "Cargo.lock\ntarget\n");
+    scratch.git(&["init", "--quiet", "--initial-branch=main"]);
+    scratch.xtask(&["init"]).exits(0);
+    scratch.commit_all("first");
+    let run = scratch.xtask(&["check", "--json", "--only", "build"]).exits(3);
+    assert_eq!(run.json()["findings"][0]["code"], "lock-missing", "{}", run.stdout);
+    let run = scratch.xtask(&["release", "--snapshot"]).exits(3);
+    assert!(run.stderr.contains("no Cargo.lock") && run.stderr.contains("cargo generate-lockfile"), "{}", run.stderr);
+    scratch.write("xtask.toml", "schema = 1\n[project]\nname = \"a\"\n[[artifact]]\nname = \"a\"\nrun = [\"surely-not-there build\"]\nfiles = [\"*\"]\n");
+    scratch.commit_all("second");
+    let run = scratch.xtask(&["check", "--json", "--only", "build"]).exits(0);
+    assert_eq!(run.json()["findings"][0]["code"], "tool-missing", "{}", run.stdout);
+    let run = scratch.xtask(&["release", "--snapshot"]).exits(1);
+    assert!(run.stderr.contains("try: install the program that was not found"), "{}", run.stderr);
+}
+
+/// What the checks themselves print is for people: standard output holds the document alone.
+#[test]
+fn ci_answers_with_one_document() {
+    let scratch = Scratch::new();
+    scratch.write("xtask.toml", "schema = 1\n[project]\nname = \"a\"\n");
+    scratch.write("Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+    scratch.write("src/main.rs", "fn   main( ) {}\n");
+    scratch.commit_all("first");
+    let run = scratch.xtask(&["ci", "--only", "format", "--json"]).exits(3);
+    assert_eq!(run.json()["outcome"], "findings");
+    assert!(run.stderr.contains("Diff in"), "{}", run.stderr);
 }
 
 /// The submodule's address leads nowhere: what the work tree has is enough, for its files too, warm and cold.

@@ -8,13 +8,14 @@ use super::{
     forges,
 };
 use crate::{
-    config::Project,
+    config::{Artifact, Build, Project},
     effects::process,
     incident,
     kernel::{Error, Finding, Kind, Result, Severity},
-    release::{facts::Facts, preflight, subject::Choice},
+    release::{build, facts::Facts, preflight, subject::Choice},
     report::{Answer, Table, View},
     services,
+    versions::{Tree as _, WorkTree},
 };
 
 pub(super) fn run(session: &Session, args: &CheckArgs) -> Result<Answer> {
@@ -38,7 +39,7 @@ pub(super) fn look(session: &Session, project: &Project, group: Group, args: &Ch
         Group::Config => Ok(Vec::new()),
         Group::Versions => versions(project, args),
         Group::Tag => tag(project, args),
-        Group::Build => Ok(build_tools(project)),
+        Group::Build => build_tools(project),
         Group::Env => incident::env::check(project),
         Group::Tools => Ok(incident::tools::check(project)),
         Group::Logs => incident::logs::check(project),
@@ -87,10 +88,11 @@ fn versions(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
     let sources = preflight::sources(project, &git, &facts.head, !facts.dirty.is_empty())?;
     match sources.current().cloned() {
         Some(current) => Ok(sources.check(&current, project.config.prerelease)),
-        None if project.config.sources.is_empty() => Ok(vec![
-            Finding::warning("no-version-source", "xtask.toml lists no [[version.source]]: nothing is compared with the tag")
-                .hint("`xtask init` proposes some"),
-        ]),
+        None if project.config.sources.is_empty() => {
+            Ok(vec![Finding::warning("no-version-source", "xtask.toml lists no [[version.source]]: nothing is compared with the tag").hint(
+                "add one: `file = \"VERSION\"`, or any file with `pattern = \"version = {version}\"`; `xtask init --dry-run` shows what it would propose",
+            )])
+        }
         None => Ok(sources.findings),
     }
 }
@@ -106,15 +108,40 @@ fn tag(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
     preflight::repository(&project.config, &ground, &git, &[], false)
 }
 
-fn build_tools(project: &Project) -> Vec<Finding> {
-    let needs_cargo = project.config.artifacts.iter().any(|artifact| matches!(artifact.build, crate::config::Build::Cargo(_)));
-    let missing = needs_cargo && process::find("cargo").is_none();
-    let finding = || Finding::error("tool-missing", "`cargo` was not found, and an artifact is built by it").hint("install Rust: https://rustup.rs");
-    let empty = project.config.artifacts.is_empty();
-    let nothing =
-        || Finding::warning("no-artifact", "xtask.toml lists no [[artifact]]: there is nothing to release").hint("add one with `cargo`, `run` or `files`");
-    missing.then(finding).into_iter().chain(empty.then(nothing)).collect()
+fn build_tools(project: &Project) -> Result<Vec<Finding>> {
+    let artifacts = &project.config.artifacts;
+    let needs_cargo = artifacts.iter().any(|artifact| matches!(artifact.build, Build::Cargo(_)));
+    let mut findings = Vec::new();
+    if needs_cargo && process::find("cargo").is_none() {
+        findings.push(Finding::error("tool-missing", "`cargo` was not found, and an artifact is built by it").hint("install Rust: https://rustup.rs"));
+    }
+    if needs_cargo && !WorkTree::new(&project.root)?.files().iter().any(|file| file == build::LOCK) {
+        let finding = Finding::error("lock-missing", "there is no Cargo.lock in git, and programs are built exactly as it says");
+        findings.push(finding.hint(build::LOCK_REMEDY));
+    }
+    findings.extend(artifacts.iter().filter_map(first_program));
+    if artifacts.is_empty() {
+        let finding = Finding::warning("no-artifact", "xtask.toml lists no [[artifact]]: there is nothing to release");
+        findings.push(finding.hint("add one with `cargo`, `run` or `files`"));
+    }
+    Ok(findings)
 }
+
+/// What the first command line starts; those after it may use what it installs. A warning: another machine may be the one that builds.
+fn first_program(artifact: &Artifact) -> Option<Finding> {
+    let Build::Run(lines) = &artifact.build else { return None };
+    let word = process::words(lines.first()?).into_iter().next()?;
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) && !word.starts_with('.');
+    let missing = plain && !SHELLS_OWN.contains(&word.as_str()) && process::find(&word).is_none();
+    let message = || format!("`{word}` was not found here, and artifact `{}` is built with it", artifact.name);
+    missing.then(|| Finding::warning("tool-missing", message()).hint(format!("install {word}, or change the artifact's `run` in xtask.toml")))
+}
+
+/// Words that a shell knows itself.
+const SHELLS_OWN: [&str; 24] = [
+    "alias", "case", "cd", "command", "echo", "eval", "exec", "exit", "export", "false", "for", "if", "printf", "read", "readonly", "set", "test", "trap",
+    "true", "type", "ulimit", "umask", "until", "while",
+];
 
 fn forge(session: &Session, project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
     let forge = forges::open(session, project, args.forge)?;

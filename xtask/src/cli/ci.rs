@@ -91,5 +91,5 @@ fn step(session: &Session, words: &[&str], root: &Path) -> Result<Ended> {
         return Ok(if strict { Ended::Failed } else { Ended::Skipped });
     }
     let program = Program::new(program).args(args).folder(root).env("RUSTDOCFLAGS", "--deny warnings");
-    Ok(if program.interactive()?.success() { Ended::Passed } else { Ended::Failed })
+    Ok(if program.interactive_beside()?.success() { Ended::Passed } else { Ended::Failed })
 }

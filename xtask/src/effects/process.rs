@@ -210,6 +210,14 @@ impl Program {
         Ok(status)
     }
 
+    /// The same, but what it prints goes to standard error: standard output is left to this program's own result.
+    pub fn interactive_beside(&self) -> Result<ExitStatus> {
+        let mut child = self.start(std::io::stderr().into(), Stdio::inherit())?;
+        let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
+        self.point();
+        Ok(status)
+    }
+
     /// Becomes this program, where the system can; else runs it with the terminal and ends with its exit code. Returns only when it can't start.
     pub fn become_it(&self) -> Error {
         let mut command = match self.command() {
@@ -321,8 +329,18 @@ impl Program {
         // Ctrl-C goes to all programs of a terminal; whoever learns of it first, it is an interrupt.
         let kind = if was_told_to_end(status) { Kind::Interrupted } else { Kind::Unexpected };
         let error = Error::new(kind, format!("`{}` failed ({status})", self.line()));
+        let error = remedies(status, output).into_iter().fold(error, Error::hint);
         if end.is_empty() { error } else { error.caused_by(end) }
     }
+}
+
+/// What to do about failures that every program has in common.
+fn remedies(status: ExitStatus, output: &str) -> Vec<&'static str> {
+    const NOT_FOUND: [i32; 2] = [127, 9009];
+    let full = ["No space left on device", "Disk quota exceeded", "There is not enough space on the disk"].iter().any(|words| output.contains(words));
+    let missing = status.code().is_some_and(|code| NOT_FOUND.contains(&code));
+    let full = full.then_some("make room, then give the same command again; XTASK_BUILD_DIR names another folder to build in");
+    full.into_iter().chain(missing.then_some("install the program that was not found, or put it on the PATH")).collect()
 }
 
 #[cfg(unix)]
@@ -435,6 +453,15 @@ mod tests {
     fn a_failure_shows_what_it_printed() {
         let error = Program::shell("echo out; echo no such thing >&2; exit 3").read().unwrap_err();
         assert!(error.chain().contains("no such thing"), "{}", error.chain());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_every_program_has_in_common_has_a_remedy() {
+        let hints = |line: &str| Program::shell(line).read().unwrap_err().hints().join(" ");
+        assert!(hints("surely-not-there --version").contains("not found"));
+        assert!(hints("echo 'fatal: write error: No space left on device' >&2; exit 128").contains("XTASK_BUILD_DIR"));
+        assert_eq!(hints("exit 3"), "");
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn at_head(facts: &Facts, template: &TagTemplate) -> Result<Tag> {
 }
 
 fn no_tag(facts: &Facts, template: &TagTemplate) -> Error {
-    let example = facts.known(template).into_iter().next().map_or_else(|| "v0.1.0".into(), |tag| tag.name);
+    let tagged = facts.known(template).into_iter().next().map(|tag| format!(", or check out the one that was tagged (git checkout {})", tag.name));
     let message = match (facts.tags.is_empty(), facts.shallow) {
         (true, true) => "no tag is known here: this is a shallow clone without tags".to_owned(),
         (true, false) => "there is no tag yet: nothing says which version this is".to_owned(),
@@ -87,10 +87,7 @@ fn no_tag(facts: &Facts, template: &TagTemplate) -> Error {
     let error = Error::usage(message);
     let error = if facts.shallow { error.hint("fetch tags and history: git fetch --unshallow --tags") } else { error };
     error
-        .hint(format!(
-            "tag this commit (git tag {}), or check out the one that was tagged (git checkout {example})",
-            template.tag(&Version::from(semver::Version::new(1, 0, 0)))
-        ))
+        .hint(format!("tag this commit (git tag {}){}", template.tag(&Version::from(semver::Version::new(1, 0, 0))), tagged.unwrap_or_default()))
         .hint("or make a snapshot: --snapshot")
 }
 
@@ -126,6 +123,8 @@ mod tests {
     fn without_a_tag_it_says_what_to_type() {
         let error = decide(&Choice::TagAtHead, &facts(&[("v1.0.0", "other")]), &template(), None, None).unwrap_err();
         assert!(error.hints().iter().any(|hint| hint.contains("git checkout v1.0.0")), "{:?}", error.hints());
+        let error = decide(&Choice::TagAtHead, &facts(&[]), &template(), None, None).unwrap_err();
+        assert!(!error.hints().iter().any(|hint| hint.contains("git checkout")), "a tag that isn't there: {:?}", error.hints());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Answer, Style};
+use super::{Answer, Style, answer::fenced};
 use crate::{
     effects::files,
     kernel::{Error, Finding, Severity},
@@ -58,7 +58,7 @@ pub(super) fn failed(style: Style, command: &str, error: &Error) {
     let outcome = error.kind().outcome();
     append("GITHUB_OUTPUT", &output("outcome", outcome));
     let hints = error.hints().iter().map(|hint| format!("- {hint}\n")).collect::<String>();
-    append("GITHUB_STEP_SUMMARY", &format!("### xtask {command}: {outcome}\n\n{}\n\n{hints}{}", error.chain(), findings(error.found())));
+    append("GITHUB_STEP_SUMMARY", &format!("### xtask {command}: {outcome}\n\n{}\n\n{hints}{}", fenced(&error.chain()), findings(error.found())));
     say(&format!("::error title=xtask {}::{}", property(command), message(&error.chain())));
 }
 

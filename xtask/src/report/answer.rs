@@ -96,9 +96,30 @@ impl View {
     pub fn markdown(&self) -> String {
         match self {
             Self::Nothing => String::new(),
-            Self::Text(text) => format!("{}\n\n", text.trim_end()),
+            Self::Text(text) => format!("{}\n\n", fenced(text.trim_end())),
             Self::Table(table) => table.markdown(),
             Self::All(views) => views.iter().map(Self::markdown).collect(),
         }
+    }
+}
+
+/// Several lines (a diff, what a compiler said) stay as they are in Markdown, whatever is in them.
+pub(super) fn fenced(text: &str) -> String {
+    if !text.contains('\n') {
+        return text.to_owned();
+    }
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}\n{text}\n{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fenced;
+
+    #[test]
+    fn several_lines_are_fenced_with_more_than_they_hold() {
+        assert_eq!(fenced("one `word`"), "one `word`");
+        assert_eq!(fenced("a\n```\nb"), "````\na\n```\nb\n````");
     }
 }

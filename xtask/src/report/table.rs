@@ -47,7 +47,9 @@ impl Table {
     }
 
     pub(super) fn markdown(&self) -> String {
-        let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(|cell| clean(cell).replace('|', "\\|")).collect::<Vec<_>>().join(" | "));
+        let line = |cells: &[String]| {
+            format!("| {} |\n", cells.iter().map(|cell| clean(cell).replace('|', "\\|").replace('\n', "<br>")).collect::<Vec<_>>().join(" | "))
+        };
         let rule = self.head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>();
         let title = self.title.iter().map(|title| format!("**{title}**\n\n")).collect::<String>();
         let rows = self.rows.iter().map(|row| line(row)).collect::<String>();

@@ -26,6 +26,7 @@ pub(super) struct Executable {
 pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Result<Vec<Executable>> {
     let target = job.unit.target.as_deref().unwrap_or_default();
     let package = cargo.package.as_deref().unwrap_or(&job.artifact.name);
+    locked(&job.source.root)?;
     let compiler = Compiler::ask(job)?;
     tools.add("rustc", &compiler.version);
     tools.add("cargo", &environment::fresh(Program::new(compiler.cargo()).query().arg("--version").folder(&job.source.root), job).read()?);
@@ -52,6 +53,23 @@ pub(super) fn build(job: &Job<'_>, cargo: &CargoBuild, tools: &mut Tools) -> Res
     check(&found, cargo, package)?;
     Ok(found)
 }
+
+/// What is built is what is locked: without the lock file every day could give other bytes.
+fn locked(root: &Path) -> Result<()> {
+    if !files::exists(&root.join("Cargo.toml")) {
+        return Err(Error::refused("the commit has no Cargo.toml at its top, and an artifact is built by cargo")
+            .hint("build it with `run = [\"cd FOLDER && cargo build --release --locked\"]` and name its `files`"));
+    }
+    if !files::exists(&root.join(LOCK)) {
+        return Err(Error::refused("the commit has no Cargo.lock, and programs are built exactly as it says").hint(LOCK_REMEDY));
+    }
+    Ok(())
+}
+
+/// The lock file that a build by cargo needs.
+pub const LOCK: &str = "Cargo.lock";
+/// How it gets into the commit.
+pub const LOCK_REMEDY: &str = "take Cargo.lock out of .gitignore where it is listed; then `cargo generate-lockfile`, and commit it";
 
 fn command(job: &Job<'_>, compiler: &Compiler, cargo: &CargoBuild, package: &str, target: &str) -> Program {
     let program = Program::new(compiler.cargo()).args(["build", "--locked", "--message-format=json-render-diagnostics", "--package", package]);

@@ -29,6 +29,7 @@ use crate::{
     kernel::{Digest, Error, Events, Finding, Result},
     services::{self, ImageRef},
 };
+pub use cargo::{LOCK, LOCK_REMEDY};
 pub use environment::host_target;
 pub use source::Source;
 

@@ -67,8 +67,8 @@ impl Screen {
         let Some(bars) = &self.bars else { return };
         let bar = bars.add(total.map_or_else(ProgressBar::new_spinner, ProgressBar::new));
         let template = match total {
-            Some(_) => "  {msg:30} {bar:30} {bytes:>10} / {total_bytes:10} {eta:>5}",
-            None => "  {msg:30} {spinner} {bytes:>10}",
+            Some(_) => "  {msg:30!} {bar:30} {decimal_bytes:>10} / {decimal_total_bytes:10} {eta:>5}",
+            None => "  {msg:30!} {spinner} {decimal_bytes:>10}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

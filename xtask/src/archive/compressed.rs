@@ -1,6 +1,6 @@
 //! A stream into one gzip member or one zstd frame, with all cores. Both give the same bytes for any number of threads.
 
-use std::io::Write;
+use std::{io::Write, num::NonZeroUsize};
 
 use zstd::zstd_safe::CParameter;
 
@@ -26,23 +26,22 @@ const ZSTD_FEED: usize = 1 << 18;
 
 /// One gzip member.
 pub fn gzip(mut stream: TarStream<'_>, packing: &Packing, out: &mut impl Write) -> Result<()> {
+    gzip_chunks(packing.threads, || stream.block(CHUNK), out)
+}
+
+/// The same of chunks that come from anywhere. The bytes follow from the chunks alone: give each [`CHUNK`] bytes but the last.
+pub fn gzip_chunks(threads: NonZeroUsize, next: impl FnMut() -> Result<Option<Vec<u8>>> + Send, out: &mut impl Write) -> Result<()> {
     let write = || "write the archive".to_owned();
     out.write_all(&GZIP_HEADER).context(write)?;
     let mut crc = crc32fast::Hasher::new();
     let mut size = 0_u32;
     let work = |deflater: &mut Deflater, raw: Vec<u8>| Ok((deflater.chunk(&raw, false), raw.len()));
-    pipeline::ordered(
-        packing.threads,
-        || stream.block(CHUNK),
-        Deflater::new,
-        work,
-        |(chunk, length): (Chunk, usize)| {
-            crc.combine(&chunk.crc);
-            // The format counts modulo 2^32.
-            size = size.wrapping_add(length as u32);
-            out.write_all(&chunk.bytes).context(write)
-        },
-    )?;
+    pipeline::ordered(threads, next, Deflater::new, work, |(chunk, length): (Chunk, usize)| {
+        crc.combine(&chunk.crc);
+        // The format counts modulo 2^32.
+        size = size.wrapping_add(length as u32);
+        out.write_all(&chunk.bytes).context(write)
+    })?;
     out.write_all(&LAST_BLOCK).context(write)?;
     out.write_all(&crc.finalize().to_le_bytes()).context(write)?;
     out.write_all(&size.to_le_bytes()).context(write)

@@ -29,7 +29,10 @@ mod zip_records;
 mod zip_stream;
 
 pub use compare::{Aspect, Difference, compare};
+pub use compressed::gzip_chunks;
+pub use deflate::CHUNK;
 pub use entry::{Content, Entry};
 pub use format::{Format, Packing};
 pub use pack::{Packed, pack};
+pub use pipeline::cores;
 pub use read::{Item, Kind, Policy, Sealed, Visit, extract, for_each_entry, for_each_in_tar, list};

@@ -134,7 +134,8 @@ impl<'a> Copier<'a> {
     /// A tar stream of the engine's.
     pub fn stream(&mut self, stream: &mut dyn Read, frozen: &Frozen) -> Result<()> {
         let spool = self.writing.folder();
-        read::each(stream, &mut |meta, data| {
+        let mut left = Vec::new();
+        let visit = &mut |meta: &Meta, data: &mut dyn Read| {
             if frozen.leaves_out(&meta.name) {
                 return Ok(());
             }
@@ -147,7 +148,10 @@ impl<'a> Copier<'a> {
             let size = aof::whole_commands(&file)?;
             file.rewind().context(|| "set a growing file aside".into())?;
             self.add(&Meta { size, ..meta.clone() }, &mut file)
-        })
+        };
+        read::noting(stream, visit, &mut |name| left.push(read::left_out(name)))?;
+        self.findings.extend(left);
+        Ok(())
     }
 
     fn add(&mut self, meta: &Meta, data: &mut dyn Read) -> Result<()> {

@@ -180,15 +180,19 @@ impl Manifest {
     /// Reads one; a newer format is refused, not guessed.
     pub fn read(path: &Path) -> Result<Self> {
         let text = files::read_text(path)?;
-        let context = || format!("read the manifest {}", path.display());
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| damaged(path).caused_by(error))?;
         let schema = value.get("schema").and_then(serde_json::Value::as_u64).unwrap_or(0);
         if schema > u64::from(SCHEMA) {
             return Err(Error::refused(format!("{} has format {schema}, which this version does not read", path.display())).hint("update xtask"));
         }
-        let manifest: Self = serde_json::from_value(value).map_err(|error| damaged(path).caused_by(error)).context(context)?;
-        let plain = Path::new(&manifest.archive.file).file_name().is_some_and(|name| name == manifest.archive.file.as_str());
-        if plain { Ok(manifest) } else { Err(damaged(path).hint("it names an archive outside its folder")) }
+        let manifest: Self = serde_json::from_value(value).map_err(|error| damaged(path).caused_by(error))?;
+        if !is_plain(&manifest.archive.file) {
+            return Err(damaged(path).hint("it names an archive outside its folder"));
+        }
+        if manifest.engine.as_ref().is_some_and(|engine| !engine.stays_within()) {
+            return Err(damaged(path).hint("it names server files outside the backup"));
+        }
+        Ok(manifest)
     }
 
     /// Writes it durably.
@@ -211,6 +215,18 @@ impl Manifest {
     /// When its data was copied.
     pub fn at(&self) -> DateTime<Utc> {
         DateTime::parse_from_rfc3339(&self.created).map(|time| time.to_utc()).unwrap_or_default()
+    }
+}
+
+fn is_plain(file: &str) -> bool {
+    Path::new(file).file_name().is_some_and(|name| name == file)
+}
+
+impl EngineFacts {
+    /// Whether every file that it names is in the backup: a scratch server is started with these words.
+    fn stays_within(&self) -> bool {
+        let folder = super::name::Name::from_archive(self.folder.as_bytes());
+        folder.is_ok() && is_plain(&self.dump) && is_plain(&self.append_file) && self.append_folder.as_deref().is_none_or(is_plain)
     }
 }
 

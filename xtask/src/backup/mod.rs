@@ -6,6 +6,7 @@
 
 mod check;
 mod closed;
+mod compress;
 mod copy;
 mod entry;
 mod freeze;
@@ -20,6 +21,7 @@ mod redis;
 pub mod restore;
 mod retention;
 mod run;
+mod shift;
 mod source;
 mod stack;
 mod store;
@@ -36,7 +38,7 @@ mod volume;
 pub use manifest::Manifest;
 pub use probe::{Counts, Probe};
 pub use prune::{apply as prune, plan as prune_plan};
-pub use redis::{Reach, Redis, count::count, facts::of as facts, rdb};
+pub use redis::{Reach, Redis, count::count, facts::of as facts, image, rdb};
 pub use retention::Decision;
 pub use run::{Done, Options, lock, run, tarball};
 pub use source::{Source, select};

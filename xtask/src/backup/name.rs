@@ -81,6 +81,29 @@ impl Name {
         folder.is_root() || self == folder || self.0.strip_prefix(folder.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'/'))
     }
 
+    /// As settings write it: nothing for the root.
+    pub fn text(&self) -> String {
+        if self.is_root() { String::new() } else { self.to_string() }
+    }
+
+    /// What it is called seen from that folder; none when it isn't in it.
+    pub fn strip(&self, folder: &Self) -> Option<Self> {
+        if folder.is_root() {
+            return Some(self.clone());
+        }
+        match self.0.strip_prefix(folder.as_bytes())? {
+            [] => Some(Self::root()),
+            [b'/', rest @ ..] => Some(Self(rest.to_vec())),
+            _ => None,
+        }
+    }
+
+    /// That name inside this folder.
+    #[must_use]
+    pub fn join(&self, rest: &Self) -> Self {
+        if rest.is_root() { self.clone() } else { self.child(rest.as_bytes()) }
+    }
+
     /// Where it is below a folder of this machine.
     pub fn below(&self, root: &Path) -> PathBuf {
         if self.is_root() { root.to_path_buf() } else { root.join(os(&self.0)) }
@@ -210,5 +233,8 @@ mod tests {
         assert_eq!((name.parent().unwrap(), name.last()), (Name::from("a/b"), &b"c"[..]));
         assert!(name.is_within(&Name::from("a/b")) && name.is_within(&Name::root()) && !name.is_within(&Name::from("a/bc")));
         assert_eq!(Name::from("x").parent(), Some(Name::root()));
+        assert_eq!(name.strip(&Name::from("a/b")), Some(Name::from("c")));
+        assert_eq!((name.strip(&name), name.strip(&Name::from("a/bc"))), (Some(Name::root()), None));
+        assert_eq!((Name::root().join(&name), name.join(&Name::root())), (name.clone(), name));
     }
 }

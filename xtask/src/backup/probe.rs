@@ -41,10 +41,10 @@ impl Counts {
     /// For a person: `3 graphs, 1200 nodes, 3400 relations` or `500 keys`.
     pub fn text(&self) -> String {
         if self.graphs.is_empty() {
-            return format!("{} keys", self.keys);
+            return plural(self.keys, "key");
         }
         let (nodes, relations) = self.graphs.values().fold((0, 0), |(n, r), graph| (n + graph.nodes, r + graph.relations));
-        format!("{} graphs, {nodes} nodes, {relations} relations", self.graphs.len())
+        format!("{}, {}, {}", plural(self.graphs.len() as u64, "graph"), plural(nodes, "node"), plural(relations, "relation"))
     }
 
     /// How much there is, for telling whether it shrank.
@@ -103,6 +103,10 @@ impl Probe {
         }
         all
     }
+}
+
+fn plural(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn between(a: u64, b: u64, now: u64) -> bool {

@@ -45,9 +45,10 @@ pub fn decide(backups: &[Known], rules: Rules, now: DateTime<Utc>) -> Vec<Decisi
     let mut newer = 0;
     let decide_one = |backup: &Known| {
         let reasons = kept_because(backup, newer, rules, now);
-        newer += usize::from(backup.verified);
         let keep = !reasons.is_empty();
-        let reasons = if keep { reasons } else { vec![goes_because(newer - usize::from(backup.verified), rules)] };
+        let reasons = if keep { reasons } else { vec![goes_because(newer, rules)] };
+        // What was saved right before a restore is what somebody wanted to get rid of: it pushes nothing out.
+        newer += usize::from(backup.verified && !backup.safety);
         Decision { id: backup.id.clone(), keep, reasons }
     };
     sorted.into_iter().map(decide_one).collect()
@@ -57,7 +58,8 @@ pub fn decide(backups: &[Known], rules: Rules, now: DateTime<Utc>) -> Vec<Decisi
 fn kept_because(backup: &Known, newer: usize, rules: Rules, now: DateTime<Utc>) -> Vec<String> {
     let mut reasons = Vec::new();
     if newer == 0 {
-        reasons.push(if backup.verified { "the newest verified backup".into() } else { "no newer backup is verified".to_owned() });
+        let newest = backup.verified && !backup.safety;
+        reasons.push(if newest { "the newest verified backup".into() } else { "no newer backup is verified".to_owned() });
     }
     match (rules.count, rules.days) {
         (None, None) => reasons.push("no rule: all are kept".into()),
@@ -111,6 +113,17 @@ mod tests {
         let rules = Rules { count: Some(1), days: Some(1) };
         let decisions = decide(&backups, rules, at(0));
         assert!(decisions.iter().all(|d| d.keep), "{decisions:?}");
+    }
+
+    #[test]
+    fn what_restores_saved_pushes_nothing_out() {
+        let safety = |days_ago| Known { safety: true, ..known(days_ago, true) };
+        let backups = [safety(0), safety(1), safety(2), known(3, true), known(4, true), known(5, true), safety(30)];
+        let decisions = decide(&backups, Rules { count: Some(2), days: None }, at(0));
+        let gone: Vec<_> = decisions.iter().filter(|d| !d.keep).map(|d| d.id.as_str()).collect();
+        assert_eq!(gone, ["b-005", "b-030"], "{decisions:?}");
+        let newest = decisions.iter().find(|d| d.reasons.contains(&"the newest verified backup".to_owned())).unwrap();
+        assert_eq!(newest.id, "b-003", "the one that a restore takes");
     }
 
     #[test]

@@ -54,9 +54,23 @@ pub fn lock(project: &Project, name: &str, what: &str) -> Result<lock::Lock> {
     lock::acquire(&lock::path(&project.state(), &format!("backup-{name}")), what)
 }
 
+/// Keeps other runs from starting services while what they write is replaced; within such a run it is held already.
+pub fn services_lock(project: &Project, source: &Source, what: &str) -> Result<Option<lock::Lock>> {
+    match source.what {
+        What::Volume { .. } => lock::enter(&lock::path(&project.state(), "services"), what),
+        What::Folder(_) => Ok(None),
+    }
+}
+
 /// Backs up one source.
 pub fn run(project: &Project, source: &Source, options: Options, events: &Events) -> Result<Done> {
-    let _lock = lock(project, source.name(), &format!("back up {}", source.name()))?;
+    let what = format!("back up {}", source.name());
+    let _lock = lock(project, source.name(), &what)?;
+    // Several backups at once are fine; one beside `services up` or a restore isn't: what was stopped for it would run again.
+    let _services = match source.what {
+        What::Volume { .. } => lock::share(&lock::path(&project.state(), "services"), &what)?,
+        What::Folder(_) => None,
+    };
     locked(project, source, options, events)
 }
 
@@ -91,6 +105,9 @@ struct Copied {
 
 fn copy(source: &Source, options: Options, undo: &mut Undo, events: &Events) -> Result<Copied> {
     let users = Users::find(source)?;
+    if let Some(users) = users.as_ref().filter(|_| !options.safety) {
+        users.settled()?;
+    }
     let server = server(source, users.as_ref());
     match (source.engine(), server) {
         (Engine::Redis, Some((redis, container))) => served(source, options, users.as_ref(), &redis, container.as_ref(), undo, events),
@@ -108,7 +125,7 @@ pub fn server(source: &Source, users: Option<&Users>) -> Option<(Redis, Option<d
     }
     match users {
         Some(users) => {
-            let container = users.server.clone().filter(|container| container.state.running)?;
+            let container = users.server.clone().filter(docker::Container::answers)?;
             Some((Redis::new(Reach::Container(container.id.clone()), source.password(Some(&container))), Some(container)))
         }
         None => {
@@ -273,8 +290,19 @@ fn still(
     }
     let findings = std::mem::take(&mut copier.findings);
     drop(copier);
+    nobody_started(source)?;
     let method = if users.is_some() { Method::Cold } else { Method::Files };
     Ok(Copied { created, writing, method, engine, probe, findings })
+}
+
+/// A desktop application or a restart policy knows nothing of our locks.
+fn nobody_started(source: &Source) -> Result<()> {
+    let Some(users) = Users::find(source)? else { return Ok(()) };
+    match users.running().first() {
+        None => Ok(()),
+        Some(container) => Err(Error::refused(format!("{} was started while its volume was copied: the copy may be torn", container.name()))
+            .hint("find out what starts it, and run this again")),
+    }
 }
 
 fn whole_stream(copier: &mut Copier<'_>, mut pipe: volume::Pipe, frozen: &Frozen) -> Result<()> {
@@ -322,7 +350,8 @@ fn finish(source: &Source, options: Options, copied: Copied, events: &Events) ->
         entries,
     };
     manifest.write(&manifest.path(source.store.folder()))?;
-    let pruned = if manifest.verified.is_some() { prune::apply(source, &prune::plan(source, clock::now())?, events)? } else { Vec::new() };
+    // In the middle of a restore nothing goes: the backup that is being restored may be the oldest.
+    let pruned = if manifest.verified.is_some() && !options.safety { prune::apply(source, &prune::plan(source, clock::now())?, events)? } else { Vec::new() };
     Ok(Done { manifest, findings, pruned })
 }
 

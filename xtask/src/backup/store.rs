@@ -5,13 +5,15 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Write},
+    io::BufWriter,
     path::{Path, PathBuf},
 };
 
+pub use super::compress::Format;
 use super::{
+    compress::Compressor,
     entry::{Entry, Meta},
-    manifest::{Archive, Manifest},
+    manifest::{Archive, EngineFacts, Manifest},
     pack::Packer,
 };
 use crate::{
@@ -26,25 +28,6 @@ const PARTIAL: &str = ".xtask-partial-";
 pub struct Store {
     folder: PathBuf,
     name: String,
-}
-
-/// How archives are packed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// tar.zst, all cores.
-    #[default]
-    Zstd,
-    /// tar.gz, for machines without zstd.
-    Gzip,
-}
-
-impl Format {
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Zstd => "tar.zst",
-            Self::Gzip => "tar.gz",
-        }
-    }
 }
 
 impl Store {
@@ -63,7 +46,7 @@ impl Store {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for name in files::list(&self.folder)? {
             if name.strip_suffix(".json").is_some_and(|id| self.is_id(id)) {
-                match Manifest::read(&self.folder.join(&name)) {
+                match self.read(&name) {
                     Ok(manifest) => good.push(manifest),
                     Err(error) => bad.push(error),
                 }
@@ -78,10 +61,26 @@ impl Store {
         Ok(self.all()?.0.into_iter().rfind(|backup| backup.verified.is_some() && !backup.safety))
     }
 
+    /// What the server said of itself when it was last backed up, for whatever reason.
+    pub fn last_engine(&self) -> Result<Option<EngineFacts>> {
+        Ok(self.all()?.0.into_iter().rev().filter(|backup| backup.verified.is_some()).find_map(|backup| backup.engine))
+    }
+
     /// A backup by its id.
     pub fn find(&self, id: &str) -> Result<Option<Manifest>> {
         let path = self.folder.join(format!("{id}.json"));
-        if self.is_id(id) && files::exists(&path) { Manifest::read(&path).map(Some) } else { Ok(None) }
+        if self.is_id(id) && files::exists(&path) { self.read(&format!("{id}.json")).map(Some) } else { Ok(None) }
+    }
+
+    /// A manifest that lies under another's name would give its data for that one's.
+    fn read(&self, name: &str) -> Result<Manifest> {
+        let path = self.folder.join(name);
+        let manifest = Manifest::read(&path)?;
+        if name.strip_suffix(".json") == Some(manifest.id.as_str()) && manifest.archive.file.starts_with(&manifest.id) {
+            return Ok(manifest);
+        }
+        Err(Error::mismatch(format!("the manifest {} is of another backup, {}: files were renamed or swapped", path.display(), manifest.id))
+            .hint("give each file its own name again: a manifest's `id` and `archive.file` say which"))
     }
 
     /// Where a backup's archive lies.
@@ -132,7 +131,10 @@ impl Store {
     /// The id that a backup of that moment and content gets.
     pub fn id(&self, created: chrono::DateTime<chrono::Utc>, archive: &Finished) -> String {
         let digest = archive.sha256.hex();
-        format!("{}-{}-{}", self.name, created.format("%Y%m%dT%H%M%SZ"), digest.get(..8).unwrap_or(&digest))
+        let named = |at: chrono::DateTime<chrono::Utc>| format!("{}-{}-{}", self.name, at.format("%Y%m%dT%H%M%SZ"), digest.get(..8).unwrap_or(&digest));
+        // The same bytes in the same second: the earlier backup must keep its manifest.
+        let seconds = (0..).map(|later| named(created + chrono::TimeDelta::seconds(later)));
+        seconds.into_iter().find(|id| !files::exists(&self.folder.join(format!("{id}.json")))).unwrap_or_default()
     }
 
     /// Gives a finished archive its name.
@@ -156,53 +158,6 @@ fn private(file: &File) -> Result<()> {
 #[cfg(not(unix))]
 fn private(_: &File) -> Result<()> {
     Ok(())
-}
-
-type Sink = Hasher<BufWriter<File>>;
-
-/// Compresses what goes through.
-pub struct Compressor(Inner);
-
-enum Inner {
-    Zstd(zstd::Encoder<'static, Sink>),
-    Gzip(flate2::write::GzEncoder<Sink>),
-}
-
-impl Compressor {
-    fn new(out: Sink, format: Format) -> Result<Self> {
-        let context = || "start compressing".to_owned();
-        Ok(Self(match format {
-            Format::Zstd => {
-                let mut encoder = zstd::Encoder::new(out, 3).context(context)?;
-                encoder.include_checksum(true).context(context)?;
-                let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-                encoder.multithread(cores).context(context)?;
-                Inner::Zstd(encoder)
-            }
-            Format::Gzip => Inner::Gzip(flate2::write::GzEncoder::new(out, flate2::Compression::default())),
-        }))
-    }
-
-    fn finish(self) -> std::io::Result<Sink> {
-        match self.0 {
-            Inner::Zstd(encoder) => encoder.finish(),
-            Inner::Gzip(encoder) => encoder.finish(),
-        }
-    }
-}
-
-impl Write for Compressor {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
-        match &mut self.0 {
-            Inner::Zstd(encoder) => encoder.write(buf),
-            Inner::Gzip(encoder) => encoder.write(buf),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        // Nothing needs the bytes before the end.
-        Ok(())
-    }
 }
 
 /// An archive that is being written; dropped, it is gone.

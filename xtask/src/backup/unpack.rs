@@ -10,38 +10,57 @@ use std::{
 
 use super::{
     entry::{Entry, Kind, Meta},
-    name, pack, read, tree,
+    name, pack, read,
+    shift::Shift,
+    tree::{self, Refused},
 };
 use crate::{
     effects::{crash, files},
-    kernel::{Context as _, Digest, Error, Hasher, Result},
+    kernel::{Context as _, Digest, Error, Finding, Hasher, Result},
 };
 
-/// Unpacks an archive's stream into an empty folder. Gives what was written, in order.
-pub fn unpack(stream: &mut dyn Read, into: &Path) -> Result<Vec<Entry>> {
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Unpacked {
+    /// In order.
+    pub entries: Vec<Entry>,
+    /// What could not be kept.
+    pub findings: Vec<Finding>,
+}
+
+/// Unpacks an archive's stream into an empty folder.
+pub fn unpack(stream: &mut dyn Read, shift: &Shift, into: &Path) -> Result<Unpacked> {
     if !files::list(into)?.is_empty() {
         return Err(Error::unexpected(format!("{} is not empty", into.display())));
     }
-    let mut written = Vec::new();
-    let mut folders = Vec::new();
+    let (mut entries, mut folders, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     read::each(stream, &mut |meta, data| {
-        let digest = place(meta, data, into)?;
+        let Some(meta) = shift.meta(meta)? else { return Ok(()) };
+        let digest = place(&meta, data, into, &mut refused)?;
+        entries.push(meta.entry(digest));
         if meta.kind == Kind::Folder {
-            folders.push(meta.clone());
+            folders.push(meta);
         }
-        written.push(meta.entry(digest));
         Ok(())
     })?;
     // Deepest first, and after everything is in: writing into a folder changes its time, and a mode may forbid writing.
     for folder in folders.iter().rev() {
-        tree::restore_meta(&folder.name.below(into), folder)?;
+        refused.extend(tree::restore_meta(&folder.name.below(into), folder)?);
     }
-    files::sync_dir(into)?;
+    files::sync_tree(into)?;
     crash::point("unpack");
-    Ok(written)
+    Ok(Unpacked { entries, findings: said(&refused) })
 }
 
-fn place(meta: &Meta, data: &mut dyn Read, into: &Path) -> Result<Option<Digest>> {
+/// Attributes that this file system or user can't have are told, not fatal: on the bad day the data counts.
+fn said(refused: &[Refused]) -> Vec<Finding> {
+    let Some(first) = refused.first() else { return Vec::new() };
+    let more = if refused.len() > 1 { format!(", and {} more", refused.len() - 1) } else { String::new() };
+    let finding = Finding::warning("restore-attributes", format!("extended attributes could not be set: {first}{more}"));
+    vec![finding.hint("everything else came back; attributes outside `user.` need root and a file system that knows them")]
+}
+
+fn place(meta: &Meta, data: &mut dyn Read, into: &Path, refused: &mut Vec<Refused>) -> Result<Option<Digest>> {
     let path = meta.name.below(into);
     let context = || format!("write {}", path.display());
     if let Some(above) = path.parent().filter(|above| !above.exists()) {
@@ -49,7 +68,7 @@ fn place(meta: &Meta, data: &mut dyn Read, into: &Path) -> Result<Option<Digest>
     }
     match &meta.kind {
         Kind::Folder => fs::create_dir_all(&path).context(context)?,
-        Kind::File => return file(meta, data, &path).context(context).map(Some),
+        Kind::File => return file(meta, data, &path, refused).context(context).map(Some),
         Kind::Hard { to } => fs::hard_link(to.below(into), &path).context(context)?,
         Kind::Link { target } => {
             link(&name::unescaped(target)?, &path).context(context)?;
@@ -59,7 +78,7 @@ fn place(meta: &Meta, data: &mut dyn Read, into: &Path) -> Result<Option<Digest>
     Ok(None)
 }
 
-fn file(meta: &Meta, data: &mut dyn Read, path: &Path) -> Result<Digest> {
+fn file(meta: &Meta, data: &mut dyn Read, path: &Path, refused: &mut Vec<Refused>) -> Result<Digest> {
     let mut out = File::create_new(path).context(|| "create".into())?;
     let (size, digest) = match meta.data {
         Some(_) => with_holes(data, &mut out, meta.size)?,
@@ -71,9 +90,11 @@ fn file(meta: &Meta, data: &mut dyn Read, path: &Path) -> Result<Digest> {
         }
     };
     read::complete(meta, size)?;
-    out.sync_data().context(|| "sync".into())?;
+    if cfg!(not(target_os = "linux")) {
+        out.sync_data().context(|| "sync".into())?;
+    }
     drop(out);
-    tree::restore_meta(path, meta)?;
+    refused.extend(tree::restore_meta(path, meta)?);
     Ok(digest)
 }
 

@@ -45,6 +45,19 @@ impl Users {
         Ok(mounts.iter().max_by(running_first).cloned())
     }
 
+    /// Refuses a server that neither runs nor is stopped: what it holds can't be asked, and its files may change at any moment.
+    pub fn settled(&self) -> Result<()> {
+        let Some(server) = self.server.as_ref().filter(|server| server.state.running && !server.answers()) else { return Ok(()) };
+        let (name, status) = (server.name(), server.state.status.as_str());
+        let error = Error::refused(format!("the container {name} is {status}: what it holds can't be asked"));
+        Err(match status {
+            "paused" => error.hint(format!("go on with it: docker unpause {name}")).hint(format!("or stop it: docker unpause {name} && docker stop {name}")),
+            _ => error
+                .hint(format!("look why: docker logs --tail 50 {name}"))
+                .hint(format!("or stop it, and its files are copied as they are: docker stop {name}")),
+        })
+    }
+
     /// Those that run.
     pub fn running(&self) -> Vec<&Container> {
         self.all.iter().filter(|container| container.state.running).collect()
@@ -114,7 +127,8 @@ pub fn start(ids: &[String], events: &Events) -> Result<()> {
     first.map_or(Ok(()), Err)
 }
 
-fn shown(id: &str) -> String {
+/// A container's name, or the id of one that is gone.
+pub fn shown(id: &str) -> String {
     docker::container(id).ok().flatten().map_or_else(|| id.to_owned(), |container| container.name().to_owned())
 }
 

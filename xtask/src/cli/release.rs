@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Project,
-    effects::{clock, files},
+    effects::{clock, files, scratch::Scratch},
     forge::{Draft, Forge, Survey},
     kernel::{Error, Finding, Kind, Result, Severity},
     ledger::{Entry, Ledger},
@@ -136,7 +136,7 @@ fn rehearse(session: &Session, project: &Project, forge: &dyn Forge, prepared: &
     if args.from.is_empty() {
         return Ok(());
     }
-    let scratch = files::scratch("rehearsal")?;
+    let scratch = Scratch::new("rehearsal")?;
     let verified = gather(session, project, prepared, args, &scratch.path().join("merged"))?;
     updater::check(&verified, &forge.limits())?;
     session.events.note(format!("{} files fit together", verified.files.len()));

@@ -118,6 +118,7 @@ fn elsewhere(session: &Session, picked: &Picked, to: &Path) -> Result<Answer> {
     if session.global.dry_run {
         return Ok(Answer::new(&json!({ "to": to }), text(format!("would unpack {} into {}", picked.label, to.display()))));
     }
-    let totals = restore::elsewhere(picked, &to)?;
-    Ok(Answer::new(&json!({ "to": to, "totals": totals }), text(format!("{} files, {} in {}", totals.files, human_bytes(totals.bytes), to.display()))))
+    let (totals, findings) = restore::elsewhere(picked, &to)?;
+    let line = format!("{} files, {} in {}", totals.files, human_bytes(totals.bytes), to.display());
+    Ok(Answer::new(&json!({ "to": to, "totals": totals }), text(line)).found(findings))
 }

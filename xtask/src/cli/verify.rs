@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Project,
-    effects::files,
+    effects::scratch::Scratch,
     kernel::{Error, Kind, Result},
     release::{
         rebuild,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(super) fn run(session: &Session, args: &VerifyArgs) -> Result<Answer> {
-    let scratch = files::scratch("verify")?;
+    let scratch = Scratch::new("verify")?;
     let (verified, place) = verified(session, args, scratch.path())?;
     let rows = verified.files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
     let title = format!("{} in {place}: {} files, every byte as its manifest says", verified.manifest.tag, verified.files.len());

@@ -22,9 +22,10 @@ pub fn has_graphs(redis: &Redis) -> Result<bool> {
 
 /// Writes what must come back.
 pub fn seed(redis: &Redis, nonce: &str) -> Result<()> {
-    for n in 0..50 {
-        redis.ask(&["SET", &format!("drill:{n}"), &format!("{nonce}:{n}:{UNICODE}")])?;
-    }
+    // In one call: each is a program of its own that is started in the container.
+    let pairs: Vec<String> = (0..50).flat_map(|n| [format!("drill:{n}"), format!("{nonce}:{n}:{UNICODE}")]).collect();
+    let words: Vec<&str> = std::iter::once("MSET").chain(pairs.iter().map(String::as_str)).collect();
+    redis.ask(&words)?;
     redis.ask(&["HSET", "drill:hash", "nonce", nonce, "name", UNICODE])?;
     if has_graphs(redis)? {
         let nodes = format!("UNWIND range(1, {NODES}) AS i CREATE (:Person {{id: i, nonce: '{nonce}', name: '{UNICODE} ' + toString(i)}})");

@@ -24,20 +24,28 @@ use stand::{Mode, Stand};
 /// Drills one source. An error means that it could not be carried out; what was carried out and failed is in the evidence.
 pub fn run(project: &Project, source: &Source, quick: bool, events: &Events) -> Result<Evidence> {
     let _lock = lock::acquire(&lock::path(&project.state(), "drill"), "drill")?;
-    let mode = Mode::of(source)?;
+    let of = owner(project);
+    let mode = Mode::of(source, &of)?;
     if let Mode::Container { .. } = mode {
-        stand::sweep()?;
+        stand::sweep(&of)?;
     }
     let mut evidence = Evidence { name: source.name().into(), mode: mode.name().into(), server: mode.server(), ..Evidence::default() };
     events.step(format!("drill {} ({}, {})", source.name(), evidence.mode, evidence.server));
     let nonce = nonce();
-    let mut stand = Stand::new(&mode, &nonce)?;
+    let mut stand = Stand::new(&mode, &nonce, &of)?;
     carry_out(&mut stand, &nonce, quick, &mut evidence, events)?;
     let started = Instant::now();
     drop(stand);
     evidence.step("clean up", started.elapsed(), "containers, volumes and folders of the drill are gone");
     evidence.judge();
     Ok(evidence)
+}
+
+/// This project on this machine, as a word: what a killed drill left is known by it.
+fn owner(project: &Project) -> String {
+    let root = project.root.canonicalize().unwrap_or_else(|_| project.root.clone());
+    let place = format!("{}:{}", lock::host_name().unwrap_or_default(), root.display());
+    Digest::of(place.as_bytes()).hex().chars().take(16).collect()
 }
 
 fn nonce() -> String {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use crate::{
-    backup::{Reach, Redis, Source, facts, images},
+    backup::{Reach, Redis, Source, image, images},
     config::Project,
-    effects::{docker, files, process, process::Program, tied::Tied},
+    effects::{docker, files, process, process::Program, scratch::Scratch, tied::Tied},
     kernel::{Context as _, Error, Result},
 };
 
@@ -18,9 +18,11 @@ const INSIDE: &str = "/drill-data";
 
 /// A stand.
 pub struct Stand {
-    folder: tempfile::TempDir,
+    folder: Scratch,
     /// Its unique name.
     pub name: String,
+    /// Whose drill it is.
+    of: String,
     kind: Kind,
 }
 
@@ -47,8 +49,8 @@ pub enum Mode {
 
 impl Mode {
     /// Containers where the source has one and an engine answers, else the server of this machine.
-    pub fn of(source: &Source) -> Result<Self> {
-        let container = if source.spec.volume.is_some() { container(source) } else { Err(Error::refused("its data is in a folder")) };
+    pub fn of(source: &Source, of: &str) -> Result<Self> {
+        let container = if source.spec.volume.is_some() { container(source, of) } else { Err(Error::refused("its data is in a folder")) };
         match container {
             Ok(mode) => Ok(mode),
             Err(_) if process::find("redis-server").is_some() => Ok(Self::Process),
@@ -75,45 +77,40 @@ impl Mode {
     }
 }
 
-fn container(source: &Source) -> Result<Mode> {
+fn container(source: &Source, of: &str) -> Result<Mode> {
     docker::reachable()?;
     let shown = images(source)?;
     for image in shown {
         if docker::describe(&["image", "inspect", &image])?.is_some() {
-            let modules = modules(&image)?;
+            let known = image::modules(&image, &["--label", &label(), "--label", &owner(of)])?;
+            let modules = known.into_iter().map(|module| module.path).filter(|path| !path.is_empty()).collect();
             return Ok(Mode::Container { shown: image.clone(), image, modules });
         }
     }
     Err(Error::refused("there is no image of the service here").hint("`xtask services pull` gets it"))
 }
 
-/// Which modules an image loads by itself: asked once, of a container without network and data.
-fn modules(image: &str) -> Result<Vec<String>> {
-    let id = docker::docker(["run", "--detach", "--network", "none", "--label", &label(), image]).read()?;
-    let redis = Redis::new(Reach::Container(id.clone()), None);
-    let known = redis.ready(PATIENCE, &|| alive(&id)).and_then(|()| facts(&redis));
-    docker::remove(&id)?;
-    Ok(known?.0.modules.into_iter().map(|module| module.path).filter(|path| !path.is_empty()).collect())
-}
-
 fn label() -> String {
     format!("{}=drill", docker::LABEL)
 }
 
-fn alive(id: &str) -> Result<()> {
-    if docker::container(id)?.is_some_and(|container| container.state.running) { Ok(()) } else { Err(Error::mismatch("the drill's server ended")) }
+/// What tells a project's drills from those that others run on the same engine right now.
+const OF: &str = "xtask.of";
+
+fn owner(of: &str) -> String {
+    format!("{OF}={of}")
 }
 
 impl Stand {
     /// Lays it out; starts nothing yet.
-    pub fn new(mode: &Mode, id: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("xtask-drill-").tempdir().context(|| "make a folder for the drill".into())?;
+    pub fn new(mode: &Mode, id: &str, of: &str) -> Result<Self> {
+        let folder = Scratch::new("drill")?;
         let name = format!("xtask-drill-{id}");
         let kind = match mode {
             Mode::Container { image, modules, .. } => Kind::Container { image: image.clone(), modules: modules.clone() },
             Mode::Process => Kind::Process { port: free_port()?, child: None },
         };
-        let stand = Self { folder, name, kind };
+        let stand = Self { folder, name, of: of.to_owned(), kind };
         files::write(&stand.path("xtask.toml"), stand.project_file().as_bytes())?;
         files::write(
             &stand.path("docker-compose.yml"),
@@ -156,7 +153,7 @@ impl Stand {
     /// Makes an empty volume or folder and starts the server on it.
     pub fn start_fresh(&mut self) -> Result<()> {
         match &self.kind {
-            Kind::Container { .. } => docker::create_volume(&self.name, &[(docker::LABEL, "drill")])?,
+            Kind::Container { .. } => docker::create_volume(&self.name, &[(docker::LABEL, "drill"), (OF, &self.of)])?,
             Kind::Process { .. } => {
                 files::create_dir(&self.path("data"))?;
                 files::create_dir(&self.path("elsewhere"))?;
@@ -173,7 +170,7 @@ impl Stand {
                 if docker::container(&name)?.is_some() {
                     docker::start(&name)?;
                 } else {
-                    run_container(&name, image, modules)?;
+                    run_container(&name, image, modules, &self.of)?;
                 }
             }
             Kind::Process { port, child } if child.is_none() => {
@@ -231,22 +228,43 @@ impl Stand {
             return Ok(());
         }
         docker::remove(&self.name)?;
-        for volume in [self.name.clone(), format!("{}-wrong", self.name), format!("xtask-restore-{}", self.name), format!("xtask-verify-{}", self.name)] {
-            for container in docker::containers(&[format!("volume={volume}")])? {
-                docker::remove(&container.id)?;
-            }
-            docker::remove_volume(&volume)?;
-        }
-        Ok(())
+        remove_with_staging(&self.name)
     }
 }
 
-fn run_container(name: &str, image: &str, modules: &[String]) -> Result<()> {
-    let (mount, label) = (format!("{name}:{INSIDE}"), label());
+/// A stand's volume, and those that a restore or a verification made for it.
+fn remove_with_staging(name: &str) -> Result<()> {
+    for volume in [format!("xtask-restore-{name}"), format!("xtask-verify-{name}"), format!("{name}-wrong"), name.to_owned()] {
+        for container in docker::containers(&[format!("volume={volume}")])? {
+            docker::remove(&container.id)?;
+        }
+        docker::remove_volume(&volume)?;
+    }
+    Ok(())
+}
+
+fn run_container(name: &str, image: &str, modules: &[String], of: &str) -> Result<()> {
+    let (mount, label, owner) = (format!("{name}:{INSIDE}"), label(), owner(of));
     let (project, service) = (format!("{}={name}", docker::COMPOSE_PROJECT), format!("{}=db", docker::COMPOSE_SERVICE));
     // On a random port of loopback only, under the labels that Compose would write: the same code finds it.
-    let create =
-        ["run", "--detach", "--name", name, "--publish", "127.0.0.1::6379", "--user", "0:0", "--label", &label, "--label", &project, "--label", &service];
+    let create = [
+        "run",
+        "--detach",
+        "--name",
+        name,
+        "--publish",
+        "127.0.0.1::6379",
+        "--user",
+        "0:0",
+        "--label",
+        &label,
+        "--label",
+        &project,
+        "--label",
+        &service,
+        "--label",
+        &owner,
+    ];
     let program = docker::docker(create).args(["--volume", mount.as_str(), "--entrypoint", "redis-server", image]);
     let program = program.args(["--dir", INSIDE, "--appendonly", "yes", "--save", "", "--protected-mode", "no"]);
     program.args(modules.iter().flat_map(|module| ["--loadmodule", module.as_str()])).read().map(drop)
@@ -265,13 +283,11 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr().context(|| "find a free port".into())?.port())
 }
 
-/// Removes what killed drills left: containers and volumes with our label.
-pub fn sweep() -> Result<()> {
-    for container in docker::containers(&[format!("label={}", label())])? {
+/// Removes what killed drills of this project left: containers and volumes with our labels. Others may be at it right now.
+pub fn sweep(of: &str) -> Result<()> {
+    let labels = [format!("label={}", label()), format!("label={}", owner(of))];
+    for container in docker::containers(&labels)? {
         docker::remove(&container.id)?;
     }
-    for volume in docker::volumes(&[format!("label={}", label())])? {
-        docker::remove_volume(&volume)?;
-    }
-    Ok(())
+    docker::volumes(&labels)?.iter().try_for_each(|volume| remove_with_staging(volume))
 }

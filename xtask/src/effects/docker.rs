@@ -116,6 +116,9 @@ pub struct ContainerConfig {
     /// `NAME=value`.
     #[serde(default)]
     pub env: Option<Vec<String>>,
+    /// The command.
+    #[serde(default)]
+    pub cmd: Option<Vec<String>>,
     /// Its labels.
     #[serde(default)]
     pub labels: Option<BTreeMap<String, String>>,
@@ -143,6 +146,11 @@ impl Container {
     /// Its name without the slash that the engine puts before it.
     pub fn name(&self) -> &str {
         self.name.trim_start_matches('/')
+    }
+
+    /// Whether its process runs and could answer: not while it is paused, or between two crashes.
+    pub fn answers(&self) -> bool {
+        self.state.running && self.state.status == "running"
     }
 
     /// A label's value.

@@ -301,6 +301,19 @@ pub fn sync_tree(path: &Path) -> Result<()> {
     sync_dir(path)
 }
 
+/// Bytes that are free, for those who aren't root too, and in all, on a folder's file system; none where the system doesn't tell.
+#[cfg(unix)]
+pub fn room(folder: &Path) -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
+}
+
+/// Not asked for here.
+#[cfg(not(unix))]
+pub fn room(_: &Path) -> Option<(u64, u64)> {
+    None
+}
+
 /// The folder that holds a path; `.` for a bare name.
 pub fn parent(path: &Path) -> &Path {
     match path.parent() {
@@ -412,9 +425,4 @@ fn only_mine(folder: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn only_mine(_: &Path) -> Result<()> {
     Ok(())
-}
-
-/// A folder that goes when it is dropped.
-pub fn scratch(what: &str) -> Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix(&format!("xtask-{what}-")).tempdir().context(|| "make a temporary folder".into())
 }

@@ -1,9 +1,11 @@
 //! One run at a time. The kernel holds the lock, so a killed run leaves none behind; the file says who holds it, since when, doing what.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, TryLockError},
     io::{Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,16 +18,44 @@ const A_LOOK: Duration = Duration::from_millis(20);
 
 /// A held lock; dropping it, or dying, lets it go.
 pub struct Lock {
+    path: PathBuf,
     _file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        ours().remove(&self.path);
+    }
+}
+
+/// What this run holds.
+static OURS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn ours() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    OURS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same for what may be done by several at once, but not beside whoever has it alone.
+pub fn share(path: &Path, what: &str) -> Result<Option<Lock>> {
+    if ours().contains(path) { Ok(None) } else { take(path, what, File::try_lock_shared).map(Some) }
+}
+
+/// Takes it alone, unless this very run holds it already: what is done on its own is done within something larger too.
+pub fn enter(path: &Path, what: &str) -> Result<Option<Lock>> {
+    if ours().contains(path) { Ok(None) } else { acquire(path, what).map(Some) }
 }
 
 /// Takes the lock at `path` or says who holds it ([`Kind::Locked`], exit 8).
 pub fn acquire(path: &Path, what: &str) -> Result<Lock> {
+    take(path, what, File::try_lock)
+}
+
+fn take(path: &Path, what: &str, lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<Lock> {
     files::create_dir(files::parent(path))?;
     let context = || format!("open the lock {}", path.display());
     let mut file = File::options().create(true).read(true).write(true).truncate(false).open(path).context(context)?;
     for left in (0..LOOKS).rev() {
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => break,
             // Who only looks whether it is held (`status`) holds it for a moment.
             Err(TryLockError::WouldBlock) if left > 0 => clock::sleep(A_LOOK),
@@ -35,7 +65,8 @@ pub fn acquire(path: &Path, what: &str) -> Result<Lock> {
     }
     let holder = format!("{} (process {}) since {}: {what}", who(), std::process::id(), clock::stamp(clock::now()));
     file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).context(|| format!("write the lock {}", path.display()))?;
-    Ok(Lock { _file: file })
+    ours().insert(path.to_owned());
+    Ok(Lock { path: path.to_owned(), _file: file })
 }
 
 fn held(file: &mut File, path: &Path) -> Error {
@@ -109,8 +140,15 @@ mod tests {
         let held = holders(folder.path()).unwrap();
         assert_eq!(held.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["release", "services"]);
         assert!(held[1].1.contains("switch to v1.0.0"), "{held:?}");
+        assert!(enter(&at, "a part of it").unwrap().is_none(), "within the same run it goes on");
         drop((first, services));
         assert!(holder(&at).is_none() && holders(folder.path()).unwrap().is_empty());
-        acquire(&at, "release v1.0.1").unwrap();
+        let within = enter(&at, "release v1.0.1").unwrap();
+        assert!(within.is_some() && acquire(&at, "release v1.0.2").is_err());
+        drop(within);
+        let (first, second) = (share(&at, "one of several").unwrap(), take(&at, "another", File::try_lock_shared).unwrap());
+        assert!(first.is_some() && acquire(&at, "alone").is_err());
+        drop((first, second));
+        acquire(&at, "alone").unwrap();
     }
 }

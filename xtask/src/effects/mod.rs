@@ -13,6 +13,7 @@ pub mod lock;
 pub mod network;
 pub mod places;
 pub mod process;
+pub mod scratch;
 pub mod tail;
 pub mod tied;
 pub mod tree;

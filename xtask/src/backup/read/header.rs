@@ -19,7 +19,7 @@ pub enum Next {
     /// An entry.
     Entry(Box<Header>),
     /// Something that a backup leaves out: a FIFO, a device.
-    Left(Box<Header>),
+    Left(Name),
     /// The end.
     End,
 }
@@ -46,6 +46,7 @@ struct Extra {
 /// Reads the next header with everything that belongs to it.
 pub fn next(stream: &mut dyn Read) -> Result<Next> {
     let mut extra = Extra::default();
+    let mut ahead = 0;
     loop {
         let mut block = [0; 512];
         // An archive ends with two empty blocks; one that just stops has lost its end.
@@ -57,6 +58,10 @@ pub fn next(stream: &mut dyn Read) -> Result<Next> {
         }
         let raw = Raw::from_byte_slice(&block);
         checksum(raw)?;
+        if ahead > LONGEST_HEADERS {
+            return Err(damaged("headers without an end"));
+        }
+        ahead += 512 + size(raw)?.min(LONGEST_HEADERS);
         match raw.entry_type() {
             EntryType::XHeader => records(&read_small(stream, size(raw)?)?, &mut extra)?,
             EntryType::XGlobalHeader => drop(read_small(stream, size(raw)?)?),
@@ -66,6 +71,13 @@ pub fn next(stream: &mut dyn Read) -> Result<Next> {
         }
     }
 }
+
+/// ext4's limit.
+const LARGEST_FILE: u64 = 16 << 40;
+/// Pieces of a sparse file: 64 MB of map.
+const LONGEST_MAP: usize = 1 << 22;
+/// Bytes of names and attributes before one entry.
+const LONGEST_HEADERS: u64 = 8 << 20;
 
 fn damaged(what: impl Into<String>) -> Error {
     Error::mismatch(format!("the archive is damaged: {}", what.into())).hint("take another backup: `xtask backup list` shows them")
@@ -79,6 +91,15 @@ fn checksum(raw: &Raw) -> Result<()> {
 
 fn size(raw: &Raw) -> Result<u64> {
     raw.entry_size().map_err(|_| damaged("a header's size is no number"))
+}
+
+/// What a hard link leads to must be in the archive too.
+fn linked(name: &Name, target: &[u8]) -> Result<Name> {
+    Name::from_archive(target).map_err(|error| error.within(format!("the archive's hard link `{name}` leads elsewhere")))
+}
+
+fn owner(id: u64) -> Result<u64> {
+    if u32::try_from(id).is_ok() { Ok(id) } else { Err(damaged(format!("an owner {id}, which no system has"))) }
 }
 
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -96,7 +117,7 @@ fn entry(stream: &mut dyn Read, raw: &Raw, extra: Extra) -> Result<Next> {
     let kind = match raw.entry_type() {
         EntryType::Directory => Kind::Folder,
         EntryType::Symlink => Kind::Link { target: name::escaped(&target(raw, extra.target)?) },
-        EntryType::Link => Kind::Hard { to: Name::from_archive(&target(raw, extra.target)?)? },
+        EntryType::Link => Kind::Hard { to: linked(&name, &target(raw, extra.target)?)? },
         EntryType::GNUSparse => {
             let (map, real) = sparse(stream, raw, stored)?;
             (data, whole) = (Some(map), real);
@@ -104,15 +125,15 @@ fn entry(stream: &mut dyn Read, raw: &Raw, extra: Extra) -> Result<Next> {
         }
         EntryType::Regular | EntryType::Continuous if path.ends_with(b"/") => Kind::Folder,
         EntryType::Regular | EntryType::Continuous => Kind::File,
-        EntryType::Fifo | EntryType::Char | EntryType::Block => return Ok(Next::Left(Box::new(Header { meta: Meta::plain(name, Kind::File), stored: 0 }))),
+        EntryType::Fifo | EntryType::Char | EntryType::Block => return Ok(Next::Left(name)),
         other => return Err(damaged(format!("an entry of type {:?}", char::from(other.as_byte())))),
     };
     let is_file = kind == Kind::File;
     let mtime = extra.mtime.map_or_else(|| number(raw.mtime()).map(|seconds| (i64::try_from(seconds).unwrap_or(i64::MAX), 0)), Ok)?;
     let mut meta = Meta { mtime, data, ..Meta::plain(name, kind) };
     meta.mode = raw.mode().map_err(|_| damaged("a header's mode is no number"))? & 0o7777;
-    meta.uid = extra.uid.map_or_else(|| number(raw.uid()), Ok)?;
-    meta.gid = extra.gid.map_or_else(|| number(raw.gid()), Ok)?;
+    meta.uid = owner(extra.uid.map_or_else(|| number(raw.uid()), Ok)?)?;
+    meta.gid = owner(extra.gid.map_or_else(|| number(raw.gid()), Ok)?)?;
     meta.size = if is_file { whole } else { 0 };
     meta.xattrs = extra.xattrs;
     meta.xattrs.sort();
@@ -129,21 +150,14 @@ fn sparse(stream: &mut dyn Read, raw: &Raw, stored: u64) -> Result<(Map, u64)> {
     let gnu = raw.as_gnu().ok_or_else(|| damaged("a sparse file without a map"))?;
     let real = gnu.real_size().map_err(|_| damaged("a sparse file without a size"))?;
     let mut map = Vec::new();
-    let mut add = |slots: &[tar::GnuSparseHeader]| -> Result<()> {
-        for slot in slots.iter().filter(|slot| !slot.is_empty()) {
-            let (offset, length) = (slot.offset(), slot.length());
-            map.push((offset.map_err(|_| damaged("a sparse file's map"))?, length.map_err(|_| damaged("a sparse file's map"))?));
-        }
-        Ok(())
-    };
-    add(&gnu.sparse)?;
+    segments(&gnu.sparse, &mut map)?;
     let mut more = gnu.is_extended();
     while more {
         let mut extension = GnuExtSparseHeader::new();
         if !fill(stream, extension.as_mut_bytes())? {
             return Err(cut());
         }
-        add(extension.sparse())?;
+        segments(extension.sparse(), &mut map)?;
         more = extension.is_extended();
     }
     sound(&map, real, stored)?;
@@ -151,7 +165,19 @@ fn sparse(stream: &mut dyn Read, raw: &Raw, stored: u64) -> Result<(Map, u64)> {
     Ok((map, real))
 }
 
+fn segments(slots: &[tar::GnuSparseHeader], map: &mut Map) -> Result<()> {
+    for slot in slots.iter().filter(|slot| !slot.is_empty()) {
+        let (offset, length) = (slot.offset(), slot.length());
+        map.push((offset.map_err(|_| damaged("a sparse file's map"))?, length.map_err(|_| damaged("a sparse file's map"))?));
+    }
+    if map.len() > LONGEST_MAP { Err(damaged("a sparse file's map without an end")) } else { Ok(()) }
+}
+
 fn sound(map: &Map, real: u64, stored: u64) -> Result<()> {
+    // Holes are read as zeros: a header of 512 bytes must not make anybody read them for years.
+    if real > LARGEST_FILE {
+        return Err(damaged(format!("a sparse file of {}, more than file systems hold", crate::kernel::human_bytes(real))));
+    }
     let mut at = 0_u64;
     let mut sum = 0_u64;
     for (start, length) in map {
@@ -209,5 +235,5 @@ fn time(text: &str) -> Option<(i64, u32)> {
     let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let nanoseconds: u32 = digits.parse().ok()?;
     let before = whole.starts_with('-');
-    Some(if before && nanoseconds > 0 { (seconds - 1, 1_000_000_000 - nanoseconds) } else { (seconds, nanoseconds) })
+    if before && nanoseconds > 0 { Some((seconds.checked_sub(1)?, 1_000_000_000 - nanoseconds)) } else { Some((seconds, nanoseconds)) }
 }

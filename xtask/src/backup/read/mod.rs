@@ -11,8 +11,11 @@ pub use open::{open, packing};
 
 use std::io::{self, Read};
 
-use super::entry::{Entry, Kind, Meta};
-use crate::kernel::{Context as _, Error, Hasher, Result};
+use super::{
+    entry::{Entry, Kind, Meta},
+    name::Name,
+};
+use crate::kernel::{Context as _, Error, Finding, Hasher, Result, human_bytes};
 use header::{Header, Next};
 use order::Order;
 
@@ -21,11 +24,16 @@ pub type Visit<'a> = dyn FnMut(&Meta, &mut dyn Read) -> Result<()> + 'a;
 
 /// Visits every entry of a tar stream in order.
 pub fn each(stream: &mut dyn Read, visit: &mut Visit<'_>) -> Result<()> {
+    noting(stream, visit, &mut |_| {})
+}
+
+/// The same, and tells what is left out: FIFOs and devices.
+pub fn noting(stream: &mut dyn Read, visit: &mut Visit<'_>, left: &mut dyn FnMut(&Name)) -> Result<()> {
     let mut order = Order::default();
     loop {
         match header::next(stream)? {
             Next::End => return drain(stream),
-            Next::Left(header) => skip(stream, header.stored)?,
+            Next::Left(name) => left(&name),
             Next::Entry(header) => {
                 order.admit(&header.meta)?;
                 one(stream, *header, visit)?;
@@ -53,19 +61,62 @@ fn one(stream: &mut dyn Read, header: Header, visit: &mut Visit<'_>) -> Result<(
 
 /// Entries only, with digests: what a verification compares.
 pub fn entries(stream: &mut dyn Read, see: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
-    each(stream, &mut |meta, data| {
-        let digest = match meta.kind {
-            Kind::File => {
-                let mut hasher = Hasher::new(io::sink());
-                super::pack::copy(data, &mut hasher)?;
-                let (_, size, digest) = hasher.finish();
-                complete(meta, size)?;
-                Some(digest)
+    each(stream, &mut |meta, data| see(digested(meta, data)?))
+}
+
+fn digested(meta: &Meta, data: &mut dyn Read) -> Result<Entry> {
+    let digest = match meta.kind {
+        Kind::File => {
+            let mut hasher = Hasher::new(io::sink());
+            super::pack::copy(data, &mut hasher)?;
+            let (_, size, digest) = hasher.finish();
+            complete(meta, size)?;
+            Some(digest)
+        }
+        _ => None,
+    };
+    Ok(meta.entry(digest))
+}
+
+/// How much there is where an archive would be unpacked, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Free: what its bytes may take.
+    pub free: u64,
+    /// In all: what its files may claim, holes included.
+    pub whole: u64,
+}
+
+/// An archive that nobody vouches for: its entries, and what is left out. One that unpacks to more than there is room for is given up before its end:
+/// a small file can claim any size.
+pub fn strangers(stream: &mut dyn Read, room: Option<Room>) -> Result<(Vec<Entry>, Vec<Finding>)> {
+    let (mut entries, mut left) = (Vec::new(), Vec::new());
+    let (mut stored, mut claimed) = (0_u64, 0_u64);
+    noting(
+        stream,
+        &mut |meta, data| {
+            let bytes = meta.data.as_ref().map_or(meta.size, |map| map.iter().map(|(_, length)| length).sum());
+            (stored, claimed) = (stored.saturating_add(bytes), claimed.saturating_add(meta.size));
+            if room.is_some_and(|room| stored > room.free || claimed > room.whole) {
+                return Err(too_large(stored.max(claimed), room));
             }
-            _ => None,
-        };
-        see(meta.entry(digest))
-    })
+            entries.push(digested(meta, data)?);
+            Ok(())
+        },
+        &mut |name| left.push(left_out(name)),
+    )?;
+    Ok((entries, left))
+}
+
+fn too_large(size: u64, room: Option<Room>) -> Error {
+    let free = room.map_or(0, |room| room.free);
+    Error::refused(format!("the archive unpacks to {} or more, and {} are free here", human_bytes(size), human_bytes(free)))
+        .hint("make room, or look with `tar -tvf` whether it is what you think; nothing was written")
+}
+
+/// What is said of an entry that holds no data.
+pub fn left_out(name: &Name) -> Finding {
+    Finding::warning("backup-left-out", format!("`{name}` was left out: it is a FIFO or a device, which holds no data"))
 }
 
 /// Whether all of a file's bytes came.

@@ -7,6 +7,7 @@ pub mod aof;
 pub mod count;
 pub mod facts;
 pub mod hot;
+pub mod image;
 pub mod rdb;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};

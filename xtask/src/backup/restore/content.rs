@@ -12,24 +12,32 @@ use crate::{
 pub fn guess(entries: &[Entry]) -> EngineFacts {
     let mut engine =
         EngineFacts { dump: "dump.rdb".into(), append_folder: Some("appendonlydir".into()), append_file: "appendonly.aof".into(), ..EngineFacts::default() };
-    let folder_of = |name: Option<Name>| name.filter(|name| !name.is_root()).map(|name| name.to_string()).unwrap_or_default();
-    let last = |entry: &&Entry, end: &[u8]| entry.path.last().ends_with(end);
-    if let Some(manifest) = entries.iter().find(|entry| last(entry, b".aof.manifest")) {
-        let file = super::super::name::escaped(manifest.path.last());
-        let append = manifest.path.parent().unwrap_or_default();
-        engine.append_file = file.trim_end_matches(".manifest").to_owned();
-        engine.folder = folder_of(append.parent());
-        engine.append_folder = Some(super::super::name::escaped(append.last()));
+    let find = |ends: &[&[u8]]| entries.iter().map(|entry| &entry.path).find(|path| ends.iter().any(|end| path.last().ends_with(end)));
+    let append = find(&[b".aof.manifest"]).or_else(|| find(&[b".base.rdb", b".base.aof", b".incr.aof"]));
+    let folder_of = |path: &Name| path.parent().unwrap_or_default();
+    if let Some(part) = append {
+        let folder = folder_of(part);
+        engine.append_file = append_file(&super::super::name::escaped(part.last()));
+        engine.append_folder = Some(super::super::name::escaped(folder.last()));
+        engine.folder = folder_of(&folder).text();
         engine.append_only = true;
-    } else if let Some(dump) = entries.iter().find(|entry| last(entry, b".rdb") && !last(entry, b".base.rdb")) {
-        engine.dump = super::super::name::escaped(dump.path.last());
-        engine.folder = folder_of(dump.path.parent());
-    } else if let Some(single) = entries.iter().find(|entry| last(entry, b".aof")) {
-        engine.folder = folder_of(single.path.parent());
+    } else if let Some(dump) = find(&[b".rdb"]) {
+        engine.dump = super::super::name::escaped(dump.last());
+        engine.folder = folder_of(dump).text();
+    } else if let Some(single) = find(&[b".aof"]) {
+        engine.folder = folder_of(single).text();
         engine.append_folder = None;
         engine.append_only = true;
     }
     engine
+}
+
+/// `appendonly.aof` of `appendonly.aof.manifest` and `appendonly.aof.3.incr.aof`.
+fn append_file(part: &str) -> String {
+    match part.strip_suffix(".manifest") {
+        Some(file) => file.to_owned(),
+        None => part.rsplitn(4, '.').last().unwrap_or(part).to_owned(),
+    }
 }
 
 /// Refuses what a server would load as nothing, or not at all, before one is tried: each case in its own words.
@@ -88,6 +96,8 @@ mod tests {
         assert_eq!((guessed.folder.as_str(), guessed.append_file.as_str(), guessed.append_only), ("d", "my.aof", true));
         let guessed = guess(&entries(&["backup.rdb"]));
         assert_eq!((guessed.folder.as_str(), guessed.dump.as_str(), guessed.append_only), ("", "backup.rdb", false));
+        let guessed = guess(&entries(&["a/data/appendonlydir/my.aof.2.incr.aof"]));
+        assert_eq!((guessed.folder.as_str(), guessed.append_file.as_str(), guessed.append_folder.as_deref()), ("a/data", "my.aof", Some("appendonlydir")));
     }
 
     #[test]
@@ -96,6 +106,8 @@ mod tests {
         let say = |names: &[&str]| complete(&engine, &entries(names), None).unwrap_err().to_string();
         assert!(say(&["dump.rdb"]).contains("only dump.rdb"));
         assert!(say(&["appendonlydir/appendonly.aof.1.base.rdb"]).contains("manifest is missing"));
+        let torn = entries(&["data/appendonlydir/appendonly.aof.1.base.rdb", "data/appendonlydir/appendonly.aof.1.incr.aof"]);
+        assert!(complete(&guess(&torn), &torn, None).unwrap_err().to_string().contains("manifest is missing"));
         assert!(say(&["x"]).contains("neither"));
         let off = guess(&[]);
         assert!(complete(&off, &entries(&["x"]), None).unwrap_err().to_string().contains("no dump.rdb"));

@@ -29,6 +29,7 @@ use super::{
     manifest::{Manifest, Totals},
     read,
     run::{self, Options},
+    shift::Shift,
     source::{Source, What},
     unpack,
     users::{self, Users},
@@ -36,7 +37,7 @@ use super::{
 use crate::{
     config::{Engine, Project},
     effects::{files, lock},
-    kernel::{Error, Events, Finding, Kind, Result, human_bytes},
+    kernel::{Error, Events, Finding, Result, human_bytes},
 };
 use journal::{Detail, Log, Step};
 use stage::Stage;
@@ -127,37 +128,36 @@ fn notes(source: &Source, manifest: Option<&Manifest>) -> Vec<Finding> {
 }
 
 /// Unpacks a backup into an empty folder, and changes nothing else.
-pub fn elsewhere(picked: &Picked, to: &Path) -> Result<Totals> {
-    let wanted = picked.check()?;
+pub fn elsewhere(picked: &Picked, to: &Path) -> Result<(Totals, Vec<Finding>)> {
+    let (wanted, mut findings) = picked.check(stage::room(to))?;
     files::create_dir(to)?;
     if !files::list(to)?.is_empty() {
         return Err(Error::refused(format!("{} is not empty", to.display())).hint("name a folder that doesn't exist yet"));
     }
-    let written = unpack::unpack(&mut read::open(&picked.archive)?, to)?;
-    same(&wanted, &written)?;
-    Ok(Totals::of(&written))
+    let written = unpack::unpack(&mut read::open(&picked.archive)?, &Shift::default(), to)?;
+    same(&wanted, &written.entries)?;
+    findings.extend(written.findings);
+    Ok((Totals::of(&written.entries), findings))
 }
 
 /// Restores.
 pub fn run(project: &Project, source: &Source, picked: &Picked, events: &Events) -> Result<Restored> {
-    let _lock = run::lock(project, source.name(), &format!("restore {}", source.name()))?;
-    if Log::load(&project.state(), source.name())?.is_some() {
-        return Err(Error::new(Kind::Partial, format!("a restore of {} was killed and is not settled", source.name()))
-            .hint(format!("go on with `xtask restore {} --resume`", source.name()))
-            .hint(format!("or back with `xtask restore {} --undo`", source.name())));
-    }
+    let what = format!("restore {}", source.name());
+    let _lock = run::lock(project, source.name(), &what)?;
+    let _services = run::services_lock(project, source, &what)?;
+    settle::make_way(project, source, events)?;
     super::undo::recover(&project.state(), source, events)?;
     picked.belongs(source)?;
     events.step(format!("check {}", picked.label));
-    let wanted = picked.check()?;
+    let stage = Stage::plan(source, &picked.label)?;
+    let (picked, wanted, mut findings) = checked(source, picked, &stage)?;
     closed::check(source.spec.closed.as_deref(), "a restore now")?;
     trial::server_is_down(source)?;
-    let stage = Stage::plan(source, &picked.label)?;
     let detail = Detail { step: Step::Staging, label: picked.label.clone(), stage, stopped: Vec::new(), probe: None, safety: None };
     let mut log = Log::new(&project.state(), source, detail);
     log.at(Step::Staging)?;
-    let mut findings = notes(source, picked.manifest.as_ref());
-    if let Err(error) = prepare(project, source, picked, &wanted, &mut log, &mut findings, events) {
+    findings.extend(notes(source, picked.manifest.as_ref()));
+    if let Err(error) = prepare(project, source, &picked, &wanted, &mut log, &mut findings, events) {
         // Nothing was touched yet: the staging place goes, the journal too.
         log.detail.stage.clear()?;
         log.close()?;
@@ -168,10 +168,30 @@ pub fn run(project: &Project, source: &Source, picked: &Picked, events: &Events)
     Ok(Restored { name: source.name().into(), from: picked.label.clone(), safety, kept, totals, findings })
 }
 
+/// Reads every byte, and decides where the archive's data folder goes.
+fn checked(source: &Source, picked: &Picked, stage: &Stage) -> Result<(Picked, Vec<Entry>, Vec<Finding>)> {
+    let (entries, mut findings) = picked.check(stage.room())?;
+    let mut picked = picked.clone();
+    if source.engine() == Engine::Redis {
+        picked.shift = trial::shift(source, &picked, &entries)?;
+    }
+    if !picked.shift.is_none() {
+        let Shift { from, to } = &picked.shift;
+        findings.push(Finding::note(
+            "restore-moved",
+            format!("the archive's data lies in `{from}`, the server reads it from `{to}` of the volume: it is put there"),
+        ));
+    }
+    let wanted = picked.shifted(entries)?;
+    Ok((picked, wanted, findings))
+}
+
 fn prepare(project: &Project, source: &Source, picked: &Picked, wanted: &[Entry], log: &mut Log, findings: &mut Vec<Finding>, events: &Events) -> Result<()> {
     let users = Users::find(source)?;
     events.step("stage it");
-    same(wanted, &log.detail.stage.fill(&picked.archive, source)?)?;
+    let staged = log.detail.stage.fill(picked, source)?;
+    same(wanted, &staged.entries)?;
+    findings.extend(staged.findings);
     log.at(Step::Staging)?;
     if source.engine() == Engine::Redis {
         let engine = trial::engine(source, picked, users.as_ref(), wanted)?;
@@ -181,7 +201,7 @@ fn prepare(project: &Project, source: &Source, picked: &Picked, wanted: &[Entry]
             picked.manifest.as_ref().and_then(|manifest| manifest.probe.clone()).or(Some(super::probe::Probe { before: counts.clone(), after: counts }));
         if !log.detail.stage.untouched(wanted)? {
             events.note("stage it afresh: the scratch server had touched it");
-            same(wanted, &log.detail.stage.fill(&picked.archive, source)?)?;
+            same(wanted, &log.detail.stage.fill(picked, source)?.entries)?;
         }
     }
     if let Some(folder) = log.detail.stage.folder() {
@@ -226,9 +246,14 @@ fn same(wanted: &[Entry], written: &[Entry]) -> Result<()> {
     Err(Error::mismatch("the archive changed after it was checked").caused_by(format!("first at `{}`", first.unwrap_or_else(|| "its end".into()))))
 }
 
-/// Stops what runs on a source's volume; gives the ids.
+/// What runs on a source's volume, by id.
+fn running(source: &Source) -> Result<Vec<String>> {
+    Ok(Users::find(source)?.iter().flat_map(|users| users.running()).map(|container| container.id.clone()).collect())
+}
+
+/// Stops what runs on a source's volume.
 fn stop_users(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
-    let running: Vec<String> = Users::find(source)?.iter().flat_map(|users| users.running()).map(|container| container.id.clone()).collect();
+    let running = running(source)?;
     if log.detail.stopped.is_empty() {
         log.detail.stopped = running.clone();
     }

@@ -2,8 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::{check, entry::Entry, manifest::Manifest, read, source::Source};
-use crate::kernel::{Error, Result};
+use super::super::{
+    check,
+    entry::Entry,
+    manifest::Manifest,
+    read::{self, Room},
+    shift::Shift,
+    source::Source,
+};
+use crate::{
+    effects::files,
+    kernel::{Error, Finding, Result},
+};
 
 /// What is restored.
 #[derive(Clone, Debug)]
@@ -14,6 +24,8 @@ pub struct Picked {
     pub manifest: Option<Manifest>,
     /// For a person and for journals: an id, or a file's name.
     pub label: String,
+    /// Where its data folder goes.
+    pub shift: Shift,
 }
 
 /// The newest verified backup, or what `--from` names: an id, an archive or a manifest.
@@ -34,15 +46,19 @@ pub fn pick(source: &Source, from: Option<&str>, folder: &Path) -> Result<Picked
     let beside = path.with_file_name(format!("{id}.json"));
     if !beside.is_file() {
         read::packing(&path)?;
-        return Ok(Picked { archive: path, manifest: None, label: name });
+        return Ok(Picked::plain(path, name));
     }
     let manifest = Manifest::read(&beside)?;
+    if source.store.folder() == files::parent(&path) && manifest.id != id {
+        return Err(Error::mismatch(format!("{} is the manifest of another backup, {}: files were renamed or swapped", beside.display(), manifest.id))
+            .hint("give each file its own name again, or name one with --from that `xtask backup list` shows"));
+    }
     let archive = if name.ends_with(".json") { path.with_file_name(&manifest.archive.file) } else { path };
-    Ok(Picked { label: manifest.id.clone(), archive, manifest: Some(manifest) })
+    Ok(Picked { label: manifest.id.clone(), archive, manifest: Some(manifest), shift: Shift::default() })
 }
 
 fn of_store(source: &Source, manifest: Manifest) -> Picked {
-    Picked { archive: source.store.archive(&manifest), label: manifest.id.clone(), manifest: Some(manifest) }
+    Picked { archive: source.store.archive(&manifest), label: manifest.id.clone(), manifest: Some(manifest), shift: Shift::default() }
 }
 
 fn none(source: &Source) -> Error {
@@ -50,6 +66,11 @@ fn none(source: &Source) -> Error {
 }
 
 impl Picked {
+    /// An archive that nobody vouches for.
+    pub fn plain(archive: PathBuf, label: String) -> Self {
+        Self { archive, manifest: None, label, shift: Shift::default() }
+    }
+
     /// Refuses what isn't of this source.
     pub fn belongs(&self, source: &Source) -> Result<()> {
         let Some(manifest) = &self.manifest else { return Ok(()) };
@@ -70,8 +91,8 @@ impl Picked {
         Ok(())
     }
 
-    /// Reads every byte, against the manifest where there is one. Gives what is in it.
-    pub fn check(&self) -> Result<Vec<Entry>> {
+    /// Reads every byte, against the manifest where there is one. Gives what is in it, and what will be left out.
+    pub fn check(&self, room: Option<Room>) -> Result<(Vec<Entry>, Vec<Finding>)> {
         if let Some(manifest) = &self.manifest {
             if !self.archive.is_file() {
                 return Err(
@@ -79,16 +100,20 @@ impl Picked {
                 );
             }
             check::archive(&self.archive, &manifest.archive, &manifest.entries)?;
-            return Ok(manifest.entries.clone());
+            return Ok((manifest.entries.clone(), Vec::new()));
         }
         read::packing(&self.archive)?;
-        let mut entries = Vec::new();
-        read::entries(&mut read::open(&self.archive)?, &mut |entry| {
-            entries.push(entry);
-            Ok(())
-        })?;
+        let (entries, left) = read::strangers(&mut read::open(&self.archive)?, room)?;
         check::not_empty(&entries)?;
-        Ok(entries)
+        Ok((entries, left))
+    }
+
+    /// The entries as they will be where they are restored.
+    pub fn shifted(&self, entries: Vec<Entry>) -> Result<Vec<Entry>> {
+        if self.shift.is_none() {
+            return Ok(entries);
+        }
+        entries.iter().filter_map(|entry| self.shift.entry(entry).transpose()).collect()
     }
 }
 

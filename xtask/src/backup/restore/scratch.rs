@@ -14,7 +14,7 @@ use super::super::{
     redis::{Reach, Redis, count, rdb},
 };
 use crate::{
-    effects::{docker, files, process::Program, tied::Tied},
+    effects::{docker, files, process::Program, scratch::Scratch, tied::Tied},
     kernel::{Context as _, Error, Events, Finding, Result},
 };
 
@@ -166,7 +166,7 @@ fn targets(engine: &EngineFacts, names: &[String]) -> Vec<(&'static str, String)
 /// A started scratch server; killed and removed when dropped.
 enum Running {
     Container(String),
-    Process { child: std::sync::Mutex<Tied>, folder: tempfile::TempDir },
+    Process { child: std::sync::Mutex<Tied>, folder: Scratch },
 }
 
 impl Running {
@@ -176,13 +176,16 @@ impl Running {
         words.extend(engine.append_folder.iter().flat_map(|folder| ["--appenddirname".into(), folder.clone()]));
         words.extend(engine.modules.iter().filter(|module| !module.path.is_empty()).flat_map(|module| ["--loadmodule".into(), module.path.clone()]));
         match bench {
+            Bench::Process(folder) if engine.modules.iter().any(|module| Path::new(&module.path).starts_with(folder)) => {
+                Err(Error::mismatch("the backup's manifest names a module inside the backup: no server of this machine runs code out of an archive"))
+            }
             Bench::Container { image, volume, .. } => {
                 let (mount, label) = (format!("{volume}:{INSIDE}"), format!("{}=scratch", docker::LABEL));
                 let create = ["run", "--detach", "--network", "none", "--user", "0:0", "--label", label.as_str(), "--volume", mount.as_str()];
                 docker::docker(create).args(["--entrypoint", "redis-server", image.as_str()]).args(&words).read().map(Self::Container)
             }
             Bench::Process(_) => {
-                let folder = tempfile::Builder::new().prefix("xtask-scratch-").tempdir().context(|| "make a folder for the scratch server".into())?;
+                let folder = Scratch::new("scratch")?;
                 let (socket, log) = (folder.path().join("s"), folder.path().join("log"));
                 words.extend(["--port".into(), "0".into(), "--unixsocket".into(), socket.display().to_string(), "--logfile".into(), log.display().to_string()]);
                 Ok(Self::Process { child: Tied::start("redis-server", &words)?.into(), folder })

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config::Project,
     effects::files,
-    kernel::{Error, Events, Kind, Result},
+    kernel::{Error, Events, Finding, Kind, Result},
 };
 
 /// Stop, exchange, start, prove; else back. Gives the safety backup's id and where the old folder is kept.
@@ -32,11 +32,26 @@ pub fn switch(source: &Source, mut log: Log, events: &Events) -> Result<(Option<
     log.detail.stage.mark()?;
     log.at(Step::Exchanging)?;
     events.step("put it in place");
-    if let Err(error) = exchange(&log) {
+    if let Err(error) = exchange(&log).and_then(|()| again(source, &mut log, events)) {
         return Err(revert(source, log, error, events));
     }
     log.at(Step::Proving)?;
     prove(source, log, events)
+}
+
+/// What something else started meanwhile runs on the data that was exchanged under it: its writes would go where nobody looks. It is stopped, and
+/// started again with the rest.
+fn again(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
+    let running = super::running(source)?;
+    for id in &running {
+        events.warn(Finding::warning("restore-started-meanwhile", format!("{} was started meanwhile, on the old data: it is started anew", users::shown(id))));
+    }
+    let before = std::mem::take(&mut log.detail.stopped);
+    log.detail.stopped = before.iter().cloned().chain(running.iter().filter(|id| !before.contains(id)).cloned()).collect();
+    if !running.is_empty() {
+        log.at(log.detail.step)?;
+    }
+    users::stop(&running, events)
 }
 
 fn exchange(log: &Log) -> Result<()> {
@@ -118,7 +133,9 @@ pub fn pending(state: &Path, name: &str) -> Result<Option<(String, InForce)>> {
 
 /// Goes on after a kill: clears up where nothing was exchanged yet, proves what was.
 pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Option<(String, InForce)>> {
-    let _lock = run::lock(project, source.name(), &format!("restore {}", source.name()))?;
+    let what = format!("restore {}", source.name());
+    let _lock = run::lock(project, source.name(), &what)?;
+    let _services = run::services_lock(project, source, &what)?;
     let Some(mut log) = Log::load(&project.state(), source.name())? else { return Ok(None) };
     super::super::undo::recover(&project.state(), source, events)?;
     let label = log.detail.label.clone();
@@ -128,6 +145,9 @@ pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Opt
             Ok(Some((label, InForce::New)))
         }
         (InForce::New, Step::Exchanging | Step::Proving) => {
+            if log.detail.step == Step::Exchanging {
+                again(source, &mut log, events)?;
+            }
             log.at(Step::Proving)?;
             prove(source, log, events)?;
             Ok(Some((label, InForce::New)))
@@ -142,22 +162,43 @@ pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Opt
             // Somebody may have started them meanwhile.
             stop_users(source, &mut log, events)?;
             exchange(&log)?;
+            again(source, &mut log, events)?;
             log.at(Step::Proving)?;
             prove(source, log, events)?;
             Ok(Some((label, InForce::New)))
         }
         (InForce::Old, _) => {
-            users::start(&log.detail.stopped, events)?;
-            log.detail.stage.clear()?;
-            log.close()?;
+            clear_away(log, events)?;
             Ok(Some((label, InForce::Old)))
         }
     }
 }
 
+/// Nothing was exchanged: what was stopped runs again, the staging place goes.
+fn clear_away(log: Log, events: &Events) -> Result<()> {
+    users::start(&log.detail.stopped, events)?;
+    log.detail.stage.clear()?;
+    log.close()
+}
+
+/// Settles what a killed restore left, where that needs nobody's decision: nothing was exchanged yet. Else says how to go on.
+pub fn make_way(project: &Project, source: &Source, events: &Events) -> Result<()> {
+    let Some(log) = Log::load(&project.state(), source.name())? else { return Ok(()) };
+    let early = matches!(log.detail.step, Step::Staging | Step::Stopping);
+    if early && log.detail.look()? == InForce::Old {
+        events.note(format!("a restore from {} was killed before it changed anything: clearing it away", log.detail.label));
+        return clear_away(log, events);
+    }
+    Err(Error::new(Kind::Partial, format!("a restore of {} was killed and is not settled", source.name()))
+        .hint(format!("go on with `xtask restore {} --resume`", source.name()))
+        .hint(format!("or back with `xtask restore {} --undo`", source.name())))
+}
+
 /// Goes back after a kill: the old data is in force afterwards.
 pub fn undo(project: &Project, source: &Source, events: &Events) -> Result<Option<String>> {
-    let _lock = run::lock(project, source.name(), &format!("undo the restore of {}", source.name()))?;
+    let what = format!("undo the restore of {}", source.name());
+    let _lock = run::lock(project, source.name(), &what)?;
+    let _services = run::services_lock(project, source, &what)?;
     let Some(mut log) = Log::load(&project.state(), source.name())? else { return Ok(None) };
     super::super::undo::recover(&project.state(), source, events)?;
     if log.detail.step == Step::Clearing {

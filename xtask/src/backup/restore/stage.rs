@@ -10,14 +10,15 @@ use super::{
         globs::Selection,
         name::Name,
         pack::Packer,
-        read,
+        read::{self, Room},
         source::{Source, What},
         tree::{self, Take},
-        unpack,
+        unpack::{self, Unpacked},
         users::Users,
         volume::{self, Helper, Place},
     },
     ground::Ground,
+    pick::Picked,
     scratch,
 };
 use crate::{
@@ -91,12 +92,13 @@ impl Stage {
     }
 
     /// Makes the place and unpacks the archive into it. Gives what was written.
-    pub fn fill(&mut self, archive: &Path, source: &Source) -> Result<Vec<Entry>> {
+    pub fn fill(&mut self, picked: &Picked, source: &Source) -> Result<Unpacked> {
         self.clear()?;
+        let open = || read::open(&picked.archive);
         match self {
             Self::Folder { unpacked, ground, .. } => {
                 files::create_dir(unpacked)?;
-                let written = unpack::unpack(&mut read::open(archive)?, unpacked)?;
+                let written = unpack::unpack(&mut open()?, &picked.shift, unpacked)?;
                 files::create_dir(&ground.staged)?;
                 carry_over(ground, source)?;
                 Ok(written)
@@ -107,11 +109,11 @@ impl Stage {
                     Place::Folder(folder) => ground.staged = folder,
                     Place::Engine(_) | Place::Container(..) => return Err(Error::unexpected(format!("the volume {volume} can't be reached"))),
                 }
-                unpack::unpack(&mut read::open(archive)?, &ground.staged)
+                unpack::unpack(&mut open()?, &picked.shift, &ground.staged)
             }
             Self::Engine { volume, .. } => {
                 docker::create_volume(volume, &[(docker::LABEL, "restore")])?;
-                pour(archive, volume)
+                pour(picked, volume)
             }
         }
     }
@@ -148,6 +150,11 @@ impl Stage {
         }
     }
 
+    /// How much room there is for it, where that can be asked.
+    pub fn room(&self) -> Option<Room> {
+        room(&self.ground()?.live)
+    }
+
     /// The folder of the staged data, where it can be looked at.
     pub fn folder(&self) -> Option<&Path> {
         match self {
@@ -172,6 +179,13 @@ impl Stage {
             Self::Engine { .. } => Ok(()),
         }
     }
+}
+
+/// How much room there is in a folder, or in the nearest one above it that is there.
+pub fn room(folder: &Path) -> Option<Room> {
+    let there = folder.ancestors().find(|path| path.is_dir())?;
+    let (free, whole) = files::room(there)?;
+    Some(Room { free, whole })
 }
 
 /// The scratch server of a run that was killed a moment ago may still write for a blink.
@@ -230,14 +244,15 @@ fn selection_only(meta: &Meta, live: &Path) -> bool {
 }
 
 /// The archive through the engine into a volume: names get the helper's folder before them, so that the root's owner and mode come too.
-fn pour(archive: &Path, volume: &str) -> Result<Vec<Entry>> {
+fn pour(picked: &Picked, volume: &str) -> Result<Unpacked> {
     let helper = Helper::new(volume)?;
     let feed = helper.write()?;
     let mut packer = Packer::new(std::io::BufWriter::with_capacity(1 << 18, feed));
-    let mut written = Vec::new();
+    let mut entries = Vec::new();
     let prefix = super::super::name::bytes(Helper::prefix());
     let inside = |name: &Name| Name::from_archive(&[prefix.as_slice(), b"/", name.as_bytes()].concat());
-    let poured = read::each(&mut read::open(archive)?, &mut |meta, data| {
+    let poured = read::each(&mut read::open(&picked.archive)?, &mut |meta, data| {
+        let Some(meta) = picked.shift.meta(meta)? else { return Ok(()) };
         let kind = match &meta.kind {
             Kind::Hard { to } => Kind::Hard { to: inside(to)? },
             other => other.clone(),
@@ -245,13 +260,13 @@ fn pour(archive: &Path, volume: &str) -> Result<Vec<Entry>> {
         // The engine does not know GNU's sparse files: their holes go as zeros.
         let moved = Meta { name: inside(&meta.name)?, kind, data: None, ..meta.clone() };
         let entry = packer.add(&moved, data)?;
-        written.push(Entry { path: meta.name.clone(), kind: meta.kind.clone(), ..entry });
+        entries.push(Entry { path: meta.name, kind: meta.kind, ..entry });
         Ok(())
     });
     let feed = packer.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error).context(|| "write to the engine".into())?;
     feed.finish()?;
     crash::point("unpack");
-    poured.map(|()| written)
+    poured.map(|()| Unpacked { entries, findings: Vec::new() })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 mod platform;
 
-pub use platform::{data_map, restore_meta, set_meta_of_link};
+pub use platform::{Refused, data_map, restore_meta, set_meta_of_link};
 
 use std::{
     collections::BTreeMap,

@@ -105,22 +105,27 @@ pub fn data_map(_: &File, _: u64) -> Option<Vec<(u64, u64)>> {
     None
 }
 
-/// Sets owner, extended attributes, mode and time of a file or folder, in the order in which none undoes another.
+/// An extended attribute that could not be set, and why.
+pub type Refused = String;
+
+/// Sets owner, extended attributes, mode and time of a file or folder, in the order in which none undoes another. Gives the attributes that could not
+/// be set.
 #[cfg(unix)]
-pub fn restore_meta(path: &Path, meta: &Meta) -> Result<()> {
+pub fn restore_meta(path: &Path, meta: &Meta) -> Result<Vec<Refused>> {
     use std::os::unix::fs::PermissionsExt as _;
     let context = || format!("restore owner and mode of {}", path.display());
     own(path, meta)?;
-    set_xattrs(path, meta)?;
+    let refused = set_xattrs(path, meta);
     fs::set_permissions(path, fs::Permissions::from_mode(meta.mode)).context(context)?;
-    set_time(path, meta)
+    set_time(path, meta)?;
+    Ok(refused)
 }
 
 /// Sets the time.
 #[cfg(not(unix))]
-pub fn restore_meta(path: &Path, meta: &Meta) -> Result<()> {
+pub fn restore_meta(path: &Path, meta: &Meta) -> Result<Vec<Refused>> {
     let _ = (path, meta);
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Owner and time of a symbolic link itself.
@@ -149,13 +154,13 @@ fn own(path: &Path, meta: &Meta) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn set_xattrs(path: &Path, meta: &Meta) -> Result<()> {
+fn set_xattrs(path: &Path, meta: &Meta) -> Vec<Refused> {
     use std::os::unix::ffi::OsStrExt as _;
-    for (name, value) in &meta.xattrs {
-        let name = std::ffi::OsStr::from_bytes(name);
-        xattr::set(path, name, value).context(|| format!("restore the attribute {} of {}", name.display(), path.display()))?;
-    }
-    Ok(())
+    let set = |(name, value): &(Vec<u8>, Vec<u8>)| {
+        let error = xattr::set(path, std::ffi::OsStr::from_bytes(name), value).err()?;
+        Some(format!("`{}` of `{}` ({error})", super::super::name::escaped(name), meta.name))
+    };
+    meta.xattrs.iter().filter_map(set).collect()
 }
 
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use crate::{
     backup::{self, Manifest, Source, restore},
     config::{Engine, Project},
     effects::clock,
-    kernel::{Finding, Kind, Result},
+    kernel::{Error, Finding, Kind, Result},
     report::{Answer, Table, View},
 };
 
@@ -28,13 +28,19 @@ pub(super) fn run(session: &Session, project: &Project, args: &Args) -> Result<A
         let _lock = backup::lock(project, source.name(), "verify backups")?;
         session.events.step(format!("verify {}", manifest.id));
         let verdict = verdict(session, &source, &mut manifest, args.deep);
-        let text = verdict.as_ref().map_or_else(crate::kernel::Error::chain, Clone::clone);
+        let text = verdict.as_ref().map_or_else(Error::chain, Clone::clone);
         table.row([manifest.id.clone(), text.clone()]);
         data.push(json!({ "id": manifest.id, "ok": verdict.is_ok(), "verdict": text }));
         if let Err(error) = verdict {
             let finding = Finding::error("backup-damaged", format!("{}: {}", manifest.id, error.chain()));
             findings.push(error.hints().iter().fold(finding, |finding, hint| finding.hint(hint)));
         }
+    }
+    for error in damaged(project, &args.what)? {
+        table.row([error.to_string(), "damaged".to_owned()]);
+        data.push(json!({ "ok": false, "verdict": error.chain() }));
+        let finding = Finding::error("backup-manifest", error.chain());
+        findings.push(error.hints().iter().fold(finding, |finding, hint| finding.hint(hint)));
     }
     let bad = findings.iter().any(Finding::is_error);
     let answer = Answer::new(&json!({ "backups": data }), View::Table(table)).found(findings);
@@ -52,6 +58,15 @@ fn verdict(session: &Session, source: &Source, manifest: &mut Manifest, deep: bo
     manifest.booted = Some(clock::stamp(clock::now()));
     manifest.write(&manifest.path(source.store.folder()))?;
     Ok(format!("every byte is right; a scratch server holds {}", counts.text()))
+}
+
+/// Manifests that can't be read, of the sources that are looked at: what they stood for doesn't count any more.
+fn damaged(project: &Project, what: &[String]) -> Result<Vec<Error>> {
+    let mut all = Vec::new();
+    for source in sources(project, &[])?.iter().filter(|source| what.is_empty() || what.iter().any(|word| word == source.name())) {
+        all.extend(source.store.all()?.1);
+    }
+    Ok(all)
 }
 
 fn chosen(project: &Project, what: &[String]) -> Result<Vec<(Source, Manifest)>> {

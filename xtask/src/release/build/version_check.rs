@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{BuiltFile, Job, collect::Collected, environment};
 use crate::{
     archive,
-    effects::{files, process},
+    effects::{files, process, scratch::Scratch},
     kernel::{Context as _, Error, Finding, Result},
     release::plan,
 };
@@ -17,7 +17,7 @@ pub(super) fn ask(job: &Job<'_>, line: &str, built: &[BuiltFile], collected: &[C
         job.events.warn(Finding::note("version-not-asked", format!("`{line}` was not asked: {target} doesn't run on {host}")));
         return Ok(());
     }
-    let scratch = files::scratch("version-check")?;
+    let scratch = Scratch::new("version-check")?;
     let folder = unpack(job, built, collected, scratch.path())?;
     let words = process::words(line);
     let (name, args) = words.split_first().context(|| format!("artifact `{}`: version-check is empty", job.artifact.name))?;

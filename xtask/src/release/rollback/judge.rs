@@ -3,7 +3,7 @@
 use super::services;
 use crate::{
     config::Project,
-    effects::files,
+    effects::{files, scratch::Scratch},
     forge::{Asset, Fetched, Forge, Release, Survey},
     kernel::{Error, Events, Finding, Kind, Result, TagTemplate},
     release::{
@@ -36,7 +36,7 @@ pub fn on_forge(forge: &dyn Forge, survey: &Survey, tag: &str, events: &Events) 
         return Err(Error::refused(format!("{tag} is incomplete: {} never arrived whole", half.name)));
     }
     let read: Vec<Asset> = release.assets.iter().filter(|asset| control.contains(&asset.name.as_str()) || asset.digest.is_none()).cloned().collect();
-    let scratch = files::scratch("rollback")?;
+    let scratch = Scratch::new("rollback")?;
     let fetched = forge.fetch(&release, &read, scratch.path(), events)?;
     compared(&release, &fetched).map_err(|error| error.of_kind(Kind::Refused))
 }

@@ -70,7 +70,7 @@ fn installed(project: &Project) -> Result<Option<String>> {
 /// A restore's journal was written before its last step: looking tells which data is in force now.
 fn looked(project: &Project, mut pending: Pending) -> Result<Pending> {
     if let Some(name) = pending.name.strip_prefix("restore-")
-        && let Some((_, in_force)) = restore::pending(&project.state(), name)?
+        && let Some(in_force) = restore::pending(&project.state(), name)?
     {
         pending.state = format!("the {} data is in force ({})", in_force.text(), pending.state);
     }

@@ -343,6 +343,12 @@ fn remedies(status: ExitStatus, output: &str) -> Vec<&'static str> {
     full.into_iter().chain(missing.then_some("install the program that was not found, or put it on the PATH")).collect()
 }
 
+/// Whether a program was killed from outside, for want of memory or patience: what can be given again is worth another try.
+pub fn was_killed(error: &Error) -> bool {
+    // As the standard library words it, in what [`Program::failed`] says.
+    error.chain().contains("(signal: 9 (SIGKILL))")
+}
+
 #[cfg(unix)]
 fn was_told_to_end(status: ExitStatus) -> bool {
     use rustix::process::Signal;
@@ -462,6 +468,12 @@ mod tests {
         assert!(hints("surely-not-there --version").contains("not found"));
         assert!(hints("echo 'fatal: write error: No space left on device' >&2; exit 128").contains("XTASK_BUILD_DIR"));
         assert_eq!(hints("exit 3"), "");
+    }
+
+    #[test]
+    fn a_killed_program_is_known() {
+        assert!(was_killed(&Program::shell("kill -9 $$").read().unwrap_err()));
+        assert!(!was_killed(&Program::shell("exit 9").read().unwrap_err()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     Stack,
     exposure::{Subject, data},
     manage::{Destroy, down, up},
+    patience,
     rollback::server,
 };
 use crate::{
@@ -221,7 +222,7 @@ fn put_back(project: &Project, plan: &mut Plan, index: usize, events: &Events) -
     let Some(item) = plan.items.get_mut(index).filter(|item| item.outside && !item.restored) else { return Ok(()) };
     let Some(id) = item.backup.clone() else { return Ok(()) };
     // The volume has to be there, mounted as the compose file has it now.
-    Stack::open(project)?.compose.program(&["up", "--no-start", &item.service]).stream(events)?;
+    patience::run(&Stack::open(project)?.compose.program(&["up", "--no-start", &item.service]), events)?;
     let source = Source::resolve(project, backup_of(project, &item.service)?)?;
     let gone_on = restore::resume(project, &source, events)?;
     if !gone_on.is_some_and(|(_, in_force)| in_force == restore::InForce::New) {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Stack, probe};
+use super::{Stack, patience, probe};
 use crate::{
     effects::{
         clock,
@@ -132,7 +132,7 @@ impl<'a> Watch<'a> {
     pub(super) fn wait(&mut self, starter: &mut dyn FnMut() -> Result<Background>, events: &Events) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(self.stack.wait);
         let mut background = Some(starter()?);
-        let mut said = String::new();
+        let (mut said, mut left) = (String::new(), patience::TIMES);
         loop {
             let ended = background.as_mut().and_then(Background::ended);
             if ended.is_some() {
@@ -140,7 +140,11 @@ impl<'a> Watch<'a> {
             }
             let round = self.look(background.is_some())?;
             if let Some(Err(error)) = ended {
-                self.start_failed(&round, error)?;
+                if patience::is_worth_it(&error, left, events) {
+                    left -= 1;
+                } else {
+                    self.start_failed(&round, error)?;
+                }
                 clock::sleep(Duration::from_secs(1));
                 background = Some(starter()?);
                 continue;

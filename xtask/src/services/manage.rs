@@ -4,7 +4,7 @@ use std::process::ExitStatus;
 
 use serde::Serialize;
 
-use super::{ServiceStatus, Stack, health::Watch, status};
+use super::{ServiceStatus, Stack, health::Watch, patience, status};
 use crate::{
     effects::docker,
     kernel::{Error, Events, Result},
@@ -36,7 +36,7 @@ pub fn restart(stack: &Stack, names: &[String], events: &Events) -> Result<Vec<S
     let services = stack.select(names)?;
     events.step(format!("restarting {}", services.join(", ")));
     let words: Vec<&str> = std::iter::once("restart").chain(names.iter().map(String::as_str)).collect();
-    stack.compose.program(&words).stream(events)?;
+    patience::run(&stack.compose.program(&words), events)?;
     up(stack, names, events)
 }
 
@@ -78,7 +78,7 @@ pub enum Destroy {
 pub fn down(stack: &Stack, destroy: Destroy, events: &Events) -> Result<()> {
     events.step(format!("stopping {}", stack.name));
     let words: &[&str] = if destroy == Destroy::Volumes { &["down", "--volumes"] } else { &["down"] };
-    stack.compose.program(words).stream(events)
+    patience::run(&stack.compose.program(words), events)
 }
 
 /// Fetches the images of services.
@@ -86,7 +86,7 @@ pub fn pull(stack: &Stack, names: &[String], events: &Events) -> Result<()> {
     let services = stack.select(names)?;
     events.step(format!("pulling the images of {}", services.join(", ")));
     let words: Vec<&str> = std::iter::once("pull").chain(names.iter().map(String::as_str)).collect();
-    stack.compose.program(&words).stream(events)
+    patience::run(&stack.compose.program(&words), events)
 }
 
 /// Shows what services print, on the terminal; with `follow` until interrupted.

@@ -10,6 +10,7 @@ pub mod harden;
 mod health;
 mod images;
 mod manage;
+mod patience;
 mod pins;
 mod probe;
 pub mod rollback;

@@ -63,6 +63,12 @@ pub struct Detail {
 }
 
 impl Detail {
+    /// The same for whoever only asks: nothing while files are being moved inside a volume, when neither is in force.
+    pub fn known(&self) -> Result<Option<InForce>> {
+        let moving = matches!(self.stage, Stage::Engine { .. }) && matches!(self.step, Step::Exchanging | Step::Reverting);
+        if moving { Ok(None) } else { self.look().map(Some) }
+    }
+
     /// Which data is in force: by looking, where that can be done.
     pub fn look(&self) -> Result<InForce> {
         match self.stage.ground() {

@@ -124,11 +124,10 @@ fn back(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
     log.detail.stage.clear()
 }
 
-/// What is pending for a source: which data is in force, by looking.
-pub fn pending(state: &Path, name: &str) -> Result<Option<(String, InForce)>> {
+/// Which data is in force for a source whose restore is pending, by looking; nothing where none is, or where neither is in force as a whole.
+pub fn pending(state: &Path, name: &str) -> Result<Option<InForce>> {
     let Some(log) = Log::load(state, name)? else { return Ok(None) };
-    let in_force = log.detail.look()?;
-    Ok(Some((log.detail.label, in_force)))
+    log.detail.known()
 }
 
 /// Goes on after a kill: clears up where nothing was exchanged yet, proves what was.

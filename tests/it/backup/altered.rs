@@ -1,0 +1,207 @@
+//! Backups that were altered, renamed or packed by others, and restores that were killed before they changed anything.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    hot::{AOF, served, server_folder},
+    server::available,
+};
+use crate::support::{Run, Scratch};
+
+const HEAD: &str = "schema = 1\n[project]\nname = \"t\"\n[version]\ntag = \"v{version}\"\n";
+
+fn state(more: &str) -> Scratch {
+    let scratch = Scratch::new();
+    scratch.write("xtask.toml", format!("{HEAD}[[backup]]\nname = \"state\"\ndirectory = \"data\"\n{more}\n"));
+    scratch
+}
+
+fn at(scratch: &Scratch, day: i64, args: &[&str]) -> Run {
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    Run::of(command.args(args).env("XTASK_CLOCK", (1_769_860_800 + day * 86_400).to_string()))
+}
+
+/// Backs up `one` and, a day later, `two`; gives the manifests, oldest first.
+fn two(scratch: &Scratch) -> [PathBuf; 2] {
+    for (day, text) in [(1, "one"), (2, "two")] {
+        scratch.write("data/x", text);
+        at(scratch, day, &["backup", "-q"]).exits(0);
+    }
+    let folder = scratch.project().join("backups/state");
+    let mut all: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().unwrap() == "json").collect();
+    all.sort();
+    all.try_into().unwrap()
+}
+
+fn id(manifest: &Path) -> &str {
+    manifest.file_stem().unwrap().to_str().unwrap()
+}
+
+#[test]
+fn a_manifest_under_another_name_gives_nobody_the_wrong_data() {
+    let scratch = state("");
+    let [one, two] = two(&scratch);
+    let aside = one.with_extension("aside");
+    for (from, to) in [(&one, &aside), (&two, &one), (&aside, &two)] {
+        std::fs::rename(from, to).unwrap();
+    }
+    for from in [id(&one).to_owned(), one.with_extension("tar.zst").display().to_string(), one.display().to_string()] {
+        let refused = scratch.xtask(&["restore", "state", "--yes", "--from", &from]).exits(6);
+        assert!(refused.stderr.contains("renamed or swapped"), "{from}: {}", refused.stderr);
+    }
+    assert_eq!(scratch.read("data/x"), "two");
+    let verdict = scratch.xtask(&["backup", "verify", "--json"]).exits(6).json();
+    assert_eq!(verdict["findings"].as_array().unwrap().len(), 2, "{verdict}");
+}
+
+#[test]
+fn a_damaged_manifest_is_no_success_of_verify() {
+    let scratch = state("");
+    let [_, two] = two(&scratch);
+    let text = std::fs::read_to_string(&two).unwrap();
+    let outside = text.replacen(
+        "\"totals\"",
+        "\"engine\": {\"version\": \"7\", \"append_only\": true, \"folder\": \"../..\", \"dump\": \"d\", \"append_file\": \"a\"}, \"totals\"",
+        1,
+    );
+    for (content, why) in [(&text[..text.len() / 2], "is damaged"), ("", "is damaged"), ("[]", "is damaged"), (&outside, "outside the backup")] {
+        std::fs::write(&two, content).unwrap();
+        let verdict = scratch.xtask(&["backup", "verify"]).exits(6);
+        assert!(verdict.stderr.contains("is damaged"), "{}", verdict.stderr);
+        let refused = scratch.xtask(&["restore", "state", "--yes", "--from", id(&two)]).exits(6);
+        assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
+    }
+    std::fs::write(&two, text).unwrap();
+    scratch.xtask(&["backup", "verify"]).exits(0);
+}
+
+#[test]
+fn what_restores_save_pushes_no_backup_out() {
+    let scratch = state("keep = 2");
+    let [one, two] = two(&scratch);
+    for day in 3..7 {
+        scratch.write("data/x", format!("bad day {day}"));
+        at(&scratch, day, &["restore", "state", "--yes", "-q", "--from", id(&one)]).exits(0);
+        scratch.xtask(&["restore", "state", "--confirm"]).exits(0);
+    }
+    at(&scratch, 8, &["backup", "prune", "--yes"]).exits(0);
+    assert!(one.is_file() && two.is_file(), "a restore cost a backup");
+}
+
+#[test]
+fn the_same_bytes_in_the_same_second_are_two_backups() {
+    let scratch = state("");
+    scratch.write("data/x", "one");
+    for _ in 0..2 {
+        at(&scratch, 1, &["backup", "-q"]).exits(0);
+    }
+    assert_eq!(scratch.xtask(&["backup", "list", "--json"]).json()["data"]["backups"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_restore_that_was_killed_before_it_changed_anything_needs_no_decision() {
+    let scratch = state("");
+    let [one, _] = two(&scratch);
+    let args = ["restore", "state", "--yes", "-q", "--from", id(&one)];
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    let killed = Run::of(command.args(args).env("XTASK_TEST_CRASH_AFTER", "6"));
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    assert!(scratch.xtask(&["status"]).stdout.contains("restore state"));
+    scratch.xtask(&args).exits(0);
+    assert_eq!(scratch.read("data/x"), "one");
+}
+
+/// A server's folder as tarballs of other shapes: each goes where the server reads it.
+#[test]
+fn a_tarballs_own_root_folder_is_not_restored_beside_the_data() {
+    if !available() {
+        return;
+    }
+    let (scratch, mut server) = served(AOF, "");
+    server.fill("a", 300);
+    let before = server.digest();
+    server.kill();
+    let folder = server_folder(&scratch);
+    let pack = |name: &str, args: &[&str]| {
+        let file = scratch.path().join(name);
+        let run = Run::of(scratch.command("tar").arg("-czf").arg(&file).args(args));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        file.display().to_string()
+    };
+    let (above, root) = (folder.parent().unwrap().to_str().unwrap(), folder.to_str().unwrap().trim_start_matches('/'));
+    let archives = [
+        pack("data.tar.gz", &["-C", above, "data"]),
+        pack("deep.tar.gz", &["-C", "/", root]),
+        pack("star.tar.gz", &["-C", folder.to_str().unwrap(), "appendonlydir"]),
+    ];
+    for archive in archives {
+        server.again();
+        server.cli(&["FLUSHALL"]);
+        server.kill();
+        scratch.xtask(&["restore", "db", "--yes", "--from", &archive]).exits(0);
+        server.again();
+        assert_eq!(server.digest(), before, "{archive}");
+        server.kill();
+        scratch.xtask(&["restore", "db", "--confirm"]).exits(0);
+    }
+    std::fs::write(folder.parent().unwrap().join("beside"), "x").unwrap();
+    let beside = pack("beside.tar.gz", &["-C", above, "data", "beside"]);
+    let refused = scratch.xtask(&["restore", "db", "--yes", "--from", &beside]).exits(6);
+    assert!(refused.stderr.contains("holds `beside` beside it"), "{}", refused.stderr);
+}
+
+/// Lines of the facts' table.
+#[test]
+fn a_manifest_from_before_a_rewrite_is_refused() {
+    if !available() {
+        return;
+    }
+    let (scratch, mut server) = served(AOF, "");
+    server.fill("a", 300);
+    let append = server_folder(&scratch).join("appendonlydir");
+    let older = std::fs::read(append.join("appendonly.aof.manifest")).unwrap();
+    scratch.xtask(&["backup", "-q"]).exits(0);
+    server.kill();
+    std::fs::write(append.join("appendonly.aof.manifest"), older).unwrap();
+    let file = scratch.path().join("older.tar.gz");
+    assert_eq!(Run::of(scratch.command("tar").arg("-czf").arg(&file).arg("-C").arg(server_folder(&scratch)).arg(".")).code, Some(0));
+    let refused = scratch.xtask(&["restore", "db", "--yes", "--from", file.to_str().unwrap()]).exits(6);
+    assert!(refused.stderr.contains("torn") && refused.stderr.contains("is missing: the server would refuse to start"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_flip_that_the_engines_checker_accepts_is_found_by_the_digest_of_the_file() {
+    if !available() {
+        return;
+    }
+    let (scratch, mut server) = served(AOF, "");
+    server.cli(&["SET", "k", "valuevalue"]);
+    server.kill();
+    let config = scratch.read("xtask.toml");
+    scratch.write("xtask.toml", config.replace("engine = \"redis\"", "engine = \"files\""));
+    scratch.xtask(&["backup", "-q"]).exits(0);
+    let backup = scratch.xtask(&["backup", "list", "--json"]).exits(0).json()["data"]["backups"][0].clone();
+    let archive = scratch.project().join("backups/db").join(backup["archive"]["file"].as_str().unwrap());
+    let manifest = archive.with_file_name(format!("{}.json", backup["id"].as_str().unwrap()));
+
+    let tar = scratch.path().join("plain.tar");
+    assert_eq!(Run::of(scratch.command("zstd").args(["-q", "-d", "-f", "-o"]).arg(&tar).arg(&archive)).code, Some(0));
+    let mut bytes = std::fs::read(&tar).unwrap();
+    let at = bytes.windows(10).position(|window| window == b"valuevalue").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&tar, &bytes).unwrap();
+    assert_eq!(Run::of(scratch.command("zstd").args(["-q", "-f", "-o"]).arg(&archive).arg(&tar)).code, Some(0));
+    // Whoever altered it corrected the sums over the whole file too.
+    let sum = Run::of(scratch.command("sha256sum").arg(&archive)).stdout;
+    let text = std::fs::read_to_string(&manifest).unwrap().replace(backup["archive"]["sha256"].as_str().unwrap(), sum.split(' ').next().unwrap());
+    let size = std::fs::metadata(&archive).unwrap().len();
+    std::fs::write(&manifest, text.replace(&format!("\"size\": {}", backup["archive"]["size"]), &format!("\"size\": {size}"))).unwrap();
+
+    let by_hand = scratch.path().join("by-hand");
+    std::fs::create_dir(&by_hand).unwrap();
+    assert_eq!(Run::of(scratch.command("tar").arg("-xf").arg(&tar).arg("-C").arg(&by_hand)).code, Some(0));
+    let checker = Run::of(scratch.command("redis-check-aof").arg(by_hand.join("appendonlydir/appendonly.aof.manifest")));
+    assert_eq!(checker.code, Some(0), "the engine's own checker sees nothing: {}", checker.stdout);
+    let verdict = scratch.xtask(&["backup", "verify"]).exits(6);
+    assert!(verdict.stderr.contains(".incr.aof` in the archive: its bytes differ"), "{}", verdict.stderr);
+}

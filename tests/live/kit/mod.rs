@@ -120,8 +120,10 @@ impl Stack {
         Some(stack)
     }
 
-    /// Writes a compose file, adapted: images made here, container names of this stack, short intervals.
+    /// Writes a compose file, adapted: images made here, container names of this stack, short intervals. The stand-in is a first process that doesn't
+    /// listen to SIGTERM: it is killed after one second and not after ten.
     pub fn write_compose(&self, text: &str) {
+        let text = text.replace("  graphiti-mcp:\n    image:", "  graphiti-mcp:\n    stop_grace_period: 1s\n    image:");
         let text = text.replace("image: falkordb/", "image: xtask-live/").replace("container_name: auto-codex", &format!("container_name: {}", self.name));
         self.scratch.write("docker-compose.yml", text.replace("interval: 10s", "interval: 1s").replace("start_period: 20s", "start_period: 2s"));
     }

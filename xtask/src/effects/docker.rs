@@ -3,7 +3,7 @@
 //! The command line, not the socket: it follows contexts, `DOCKER_HOST`, ssh and TLS as the user set them up. Values that may be secret
 //! go into the child's environment, never into its arguments.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -194,10 +194,16 @@ pub fn docker<S: AsRef<std::ffi::OsStr>>(words: impl IntoIterator<Item = S>) -> 
 }
 
 /// Fails, with what to do, unless an engine answers.
+///
+/// Asked until it answered once: what comes later says so itself when the engine goes away.
 pub fn reachable() -> Result<()> {
+    static ANSWERED: OnceLock<()> = OnceLock::new();
+    if ANSWERED.get().is_some() {
+        return Ok(());
+    }
     let answer = docker(["version", "--format", "{{.Server.Version}}"]).read();
     answer
-        .map(drop)
+        .map(|_| ANSWERED.get_or_init(|| ()).to_owned())
         .map_err(|error| error.within("the Docker engine does not answer").hint("start Docker, or point DOCKER_HOST or `docker context use` at the engine"))
 }
 
@@ -210,8 +216,16 @@ pub fn container(name: &str) -> Result<Option<Container>> {
 pub fn containers(filters: &[String]) -> Result<Vec<Container>> {
     let filters = filters.iter().flat_map(|filter| ["--filter", filter.as_str()]);
     let ids = docker(["ps", "--all", "--quiet", "--no-trunc"]).args(filters).read()?;
-    // One may go between the two calls: that is no error.
-    ids.lines().filter_map(|id| container(id).transpose()).collect()
+    let ids: Vec<&str> = ids.lines().collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words: Vec<&str> = ["container", "inspect"].into_iter().chain(ids.iter().copied()).collect();
+    match inspect_all(&words)? {
+        Some(found) => Ok(found),
+        // One went between the two calls: that is no error, and the others are asked for one by one.
+        None => ids.into_iter().filter_map(|id| container(id).transpose()).collect(),
+    }
 }
 
 /// A volume by its real name, if there is one. Never creates it.
@@ -226,14 +240,18 @@ pub fn volumes(filters: &[String]) -> Result<Vec<String>> {
 }
 
 fn inspect<T: serde::de::DeserializeOwned>(words: &[&str]) -> Result<Option<T>> {
+    Ok(inspect_all(words)?.and_then(|mut found| found.pop()))
+}
+
+/// All that were asked for; none where one of them isn't there.
+fn inspect_all<T: serde::de::DeserializeOwned>(words: &[&str]) -> Result<Option<Vec<T>>> {
     let captured = docker(words).capture()?;
     let message = captured.error_text();
     if !captured.status.success() {
         let gone = message.to_lowercase().contains("no such");
         return if gone { Ok(None) } else { Err(Error::unexpected(format!("`docker {}` failed", words.join(" "))).caused_by(message)) };
     }
-    let mut found: Vec<T> = serde_json::from_slice(&captured.stdout).context(|| format!("read the answer of `docker {}`", words.join(" ")))?;
-    Ok(found.pop())
+    serde_json::from_slice(&captured.stdout).map(Some).context(|| format!("read the answer of `docker {}`", words.join(" ")))
 }
 
 /// Any object's description, for what is read rarely.

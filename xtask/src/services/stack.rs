@@ -58,9 +58,13 @@ impl Stack {
 
     /// A service's container; one that runs goes before others.
     pub fn container(&self, service: &str) -> Result<Option<Container>> {
-        let mut all = self.containers()?.remove(service).unwrap_or_default();
+        Ok(Self::main(self.containers()?.remove(service).unwrap_or_default()))
+    }
+
+    /// Of a service's containers the one that runs, else any.
+    pub fn main(mut all: Vec<Container>) -> Option<Container> {
         all.sort_by_key(|container| !container.state.running);
-        Ok(all.into_iter().next())
+        all.into_iter().next()
     }
 
     /// A volume's real name.

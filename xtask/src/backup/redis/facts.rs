@@ -13,15 +13,17 @@ use crate::kernel::{Error, Result};
 /// What a server says of itself, and its data folder as it sees it.
 pub fn of(redis: &Redis) -> Result<(EngineFacts, String)> {
     let version = redis.info("server")?.get("redis_version").cloned().unwrap_or_default();
-    let setting = |name: &str| redis.setting(name);
-    let folder = setting("dir")?.ok_or_else(|| Error::unexpected("the server does not say where its data lies"))?;
+    // dir, dbfilename and append* in one question, since each costs a tenth of a second; no pattern that a password's name would fit.
+    let mut settings = redis.settings("[ad][ipb][prf]*")?;
+    let mut setting = |name: &str| settings.remove(name);
+    let folder = setting("dir").ok_or_else(|| Error::unexpected("the server does not say where its data lies"))?;
     let facts = EngineFacts {
         path: folder.clone(),
         version,
-        append_only: setting("appendonly")?.as_deref() == Some("yes"),
-        dump: setting("dbfilename")?.unwrap_or_else(|| "dump.rdb".into()),
-        append_folder: setting("appenddirname")?,
-        append_file: setting("appendfilename")?.unwrap_or_else(|| "appendonly.aof".into()),
+        append_only: setting("appendonly").as_deref() == Some("yes"),
+        dump: setting("dbfilename").unwrap_or_else(|| "dump.rdb".into()),
+        append_folder: setting("appenddirname"),
+        append_file: setting("appendfilename").unwrap_or_else(|| "appendonly.aof".into()),
         modules: modules(redis)?,
         ..EngineFacts::default()
     };

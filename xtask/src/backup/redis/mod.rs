@@ -107,11 +107,16 @@ impl Redis {
 
     /// A setting; none where the server doesn't know it.
     pub fn setting(&self, name: &str) -> Result<Option<String>> {
-        let answer = self.ask(&["CONFIG", "GET", name])?;
-        Ok(match &answer {
-            Value::Object(pairs) => pairs.get(name).and_then(Value::as_str).map(str::to_owned),
-            Value::Array(words) => words.get(1).and_then(Value::as_str).map(str::to_owned),
-            _ => None,
+        Ok(self.settings(name)?.remove(name))
+    }
+
+    /// Every setting whose name fits a pattern of the server's.
+    pub fn settings(&self, pattern: &str) -> Result<BTreeMap<String, String>> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(match self.ask(&["CONFIG", "GET", pattern])? {
+            Value::Object(pairs) => pairs.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+            Value::Array(words) => words.chunks_exact(2).filter_map(|pair| Some((text(pair.first()?), text(pair.get(1)?)))).collect(),
+            _ => BTreeMap::new(),
         })
     }
 

@@ -205,11 +205,11 @@ fn not_switched(ground: &Ground<'_>, journal: Journal, detail: &Detail, error: E
     }
     let reason = detail.plan.reason.as_deref();
     let data = json!({ "direction": detail.direction, "target": detail.plan.target, "why": error.chain() });
-    let closed =
-        Ledger::new(&ground.project.state()).record(past::COMMAND, &detail.plan.target, error.kind().outcome(), reason, data).and_then(|()| journal.close());
-    match closed {
+    let recorded = Ledger::new(&ground.project.state()).record(past::COMMAND, &detail.plan.target, error.kind().outcome(), reason, data);
+    // The journal goes also where the line could not be written (a full disk): nothing is under way any more.
+    match journal.close().and(recorded) {
         Ok(()) => error.hint("application and forge were not touched"),
-        Err(second) => error.hint(format!("and the journal could not be closed: {}", second.chain())),
+        Err(second) => error.hint(format!("application and forge were not touched; this could not be written down: {}", second.chain())),
     }
 }
 

@@ -85,7 +85,8 @@ pub fn resume(project: &Project, events: &Events) -> Result<Option<Done>> {
     if detail.direction == Direction::Back {
         back(project, &detail, events)?;
         close(project, journal)?;
-        return Err(reverted(&detail.plan, &Error::unexpected(detail.reason.unwrap_or_else(|| "it was taken back".into()))));
+        let why = detail.reason.clone().unwrap_or_else(|| "it was taken back".into());
+        return Err(reverted(&detail, &Error::unexpected(why)));
     }
     let begun = Instant::now();
     match forward(project, &mut journal, &mut detail, &[], events) {
@@ -315,7 +316,7 @@ fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, err
     // A full disk may be what failed: going back must not depend on this line. Without it a killed run goes forward once more, and comes back.
     drop(journal.write("it failed: going back to what was before", detail));
     match back(project, detail, events).and_then(|()| close(project, journal.clone())) {
-        Ok(()) => reverted(&detail.plan, error).with_findings(story),
+        Ok(()) => reverted(detail, error).with_findings(story),
         Err(second) => Error::partial(format!("{}, and going back failed too: {}", error.chain(), second.chain()))
             .with_findings(story)
             .with_findings(second.found().to_vec())
@@ -323,9 +324,11 @@ fn back_after(project: &Project, journal: &mut Journal, detail: &mut Detail, err
     }
 }
 
-fn reverted(plan: &Plan, error: &Error) -> Error {
+fn reverted(detail: &Detail, error: &Error) -> Error {
+    let plan = &detail.plan;
     let state = if plan.healthy.len() == plan.running.len() { "healthy" } else { "as it was before, which was not healthy" };
-    Error::new(Kind::Reverted, format!("{} was not healthy; the previous images are back, {state}", plan.label)).caused_by(error.chain())
+    let data = if detail.data == Data::Before { "" } else { "; today's data is back with them" };
+    Error::new(Kind::Reverted, format!("{} was not healthy; the previous images are back, {state}{data}", plan.label)).caused_by(error.chain())
 }
 
 fn back(project: &Project, detail: &Detail, events: &Events) -> Result<()> {

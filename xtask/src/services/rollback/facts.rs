@@ -59,9 +59,11 @@ impl Facts {
     /// Looks.
     pub fn gather(project: &Project, stack: &Stack, wanted: &[ImageRef]) -> Result<Self> {
         let mut current = BTreeMap::new();
+        let mut containers = stack.containers()?;
         for (name, service) in &stack.rendered.services {
             if let Some(image) = &service.image {
-                current.insert(name.clone(), look(project, name, image, stack.container(name)?.as_ref())?);
+                let container = Stack::main(containers.remove(name).unwrap_or_default());
+                current.insert(name.clone(), look(project, name, image, container.as_ref())?);
             }
         }
         let found = wanted.iter().map(|image| Ok((image.service.clone(), (image.clone(), find(image)?))));

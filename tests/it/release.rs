@@ -277,3 +277,21 @@ fn a_full_disk_or_a_closed_folder_says_so_and_leaves_nothing() {
     std::fs::remove_file(scratch.project().join("target/releases")).unwrap();
     scratch.xtask(&["release"]).exits(0);
 }
+
+/// What other machines built lies in the work tree, where no .gitignore expects it; what an installer of this program left lies there too.
+#[test]
+fn parts_that_are_given_are_no_change_of_the_project() {
+    let scratch = plain_project();
+    scratch.git(&["tag", "v1.0.0"]);
+    scratch.write(".xtask/setup/SHA256SUMS", "of another tool");
+    scratch.xtask(&["build", "--out", "parts/one"]).exits(0);
+    scratch.xtask(&["plan"]).exits(3);
+    scratch.write("stray.txt", "not committed");
+    let run = scratch.xtask(&["release", "--from", "parts"]).exits(3);
+    assert!(run.stderr.contains("stray.txt") && !run.stderr.contains("parts/"), "{}", run.stderr);
+    let run = scratch.xtask(&["release", "--from", "."]).exits(3);
+    assert!(run.stderr.contains("parts/one/SHA256SUMS"), "a folder with tracked files is judged as ever: {}", run.stderr);
+    std::fs::remove_file(scratch.project().join("stray.txt")).unwrap();
+    scratch.xtask(&["release", "--from", "parts"]).exits(0);
+    assert!(!scratch.read("target/releases/v1.0.0/release.json").contains("\"dirty\": true"));
+}

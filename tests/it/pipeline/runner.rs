@@ -96,6 +96,7 @@ impl<'a> Act<'a> {
         let mut steps = json!({});
         for step in job["steps"].as_array().expect("steps") {
             let mut context = self.context(matrix, &steps);
+            context["runner"] = json!({ "temp": machine.folder.join("temp") });
             let env = self.env(job, step, &mut context, name);
             if step.get("if").and_then(Value::as_str).is_some_and(|text| !is_true(&value(text, &context))) {
                 continue;
@@ -160,7 +161,11 @@ impl<'a> Act<'a> {
                 let visible = self.double.state().release(self.github["ref_name"].as_str().unwrap()).is_some();
                 self.log.push_str(&format!("attested {} files, published before: {visible}\n", listed.lines().count()));
             }
-            "./.github/actions/xtask" => {}
+            "./.github/actions/xtask" => {
+                // What the composite action leaves when it installs a release.
+                fs::create_dir_all(machine.work.join(".xtask/setup")).unwrap();
+                fs::write(machine.work.join(".xtask/setup/SHA256SUMS"), "").unwrap();
+            }
             other => panic!("this test doesn't know the action {other}"),
         }
         machine.own();
@@ -188,6 +193,7 @@ impl Machine {
         let work = folder.join("work");
         fs::create_dir_all(&work).unwrap();
         fs::create_dir_all(folder.join("home")).unwrap();
+        fs::create_dir_all(folder.join("temp")).unwrap();
         Self { folder, work, number }
     }
 
@@ -233,7 +239,7 @@ impl Machine {
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", shared_program(scratch).display())).env("HOME", self.folder.join("home")).env("TZ", pick(zones));
         command.env("GITHUB_ACTIONS", "true").env("GITHUB_OUTPUT", self.folder.join("output")).env("GITHUB_STEP_SUMMARY", self.folder.join("summary"));
-        command.env("RUNNER_TEMP", self.folder.join("home")).env("RUNNER_OS", "Linux").env("RUNNER_ARCH", "X64").envs(env);
+        command.env("RUNNER_TEMP", self.folder.join("temp")).env("RUNNER_OS", "Linux").env("RUNNER_ARCH", "X64").envs(env);
         Run::of(&mut command)
     }
 }

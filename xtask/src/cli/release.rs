@@ -75,7 +75,7 @@ fn not_ready(findings: &[Finding]) -> Kind {
 
 /// Looks at everything; the findings hold all that stands in the way.
 pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) -> Result<Prepared> {
-    let ground = preflight::survey(project, &choice(args))?;
+    let ground = preflight::survey_beside(project, &choice(args), &args.from)?;
     let targets = preflight::targets(&ground.subject, &args.target);
     let plan = plan::plan(&project.config, ground.subject.clone(), forges::kind(project, args.forge), &targets, &build::host_target())?;
     let survey = forge.survey()?;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::process::{Captured, Program};
+use super::{
+    files::STATE,
+    process::{Captured, Program},
+};
 use crate::kernel::{Context as _, Error, Result};
 
 /// A repository, by its work tree.
@@ -119,14 +122,24 @@ impl Git {
         Ok(text.lines().filter_map(read_tag).collect())
     }
 
-    /// Paths that differ from HEAD or are untracked and not ignored.
+    /// A folder below the root that holds nothing that git tracks, as git writes it: relative, with a slash at its end.
+    pub fn untracked_folder(&self, folder: &Path) -> Option<String> {
+        let (root, folder) = (self.root.canonicalize().ok()?, folder.canonicalize().ok()?);
+        let below = folder.strip_prefix(root).ok().filter(|below| !below.as_os_str().is_empty())?;
+        let path: Vec<String> = below.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        let path = format!("{}/", path.join("/"));
+        self.read(&["--literal-pathspecs", "ls-files", "--", &path]).ok().filter(String::is_empty).map(|_| path)
+    }
+
+    /// Paths that differ from HEAD or are untracked and not ignored. The folder where this program keeps its state never counts.
     pub fn dirty(&self) -> Result<Vec<String>> {
         let captured = self.capture(&["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"])?;
         if !captured.status.success() {
             return Err(Error::unexpected("ask git for the state of the work tree").caused_by(captured.error_text()));
         }
         let text = String::from_utf8_lossy(&captured.stdout).into_owned();
-        Ok(text.split('\0').filter_map(|line| line.get(3..)).map(str::to_owned).collect())
+        let own = |path: &&str| path.split('/').any(|part| part == STATE);
+        Ok(text.split('\0').filter_map(|line| line.get(3..)).filter(|path| !own(path)).map(str::to_owned).collect())
     }
 
     /// Whether a commit changes anything below a folder.

@@ -1,5 +1,7 @@
 //! Everything that can stand in the way of a release, found before anything is built: git, tag and version sources. All at once.
 
+use std::path::PathBuf;
+
 use super::{
     facts::Facts,
     plan::Targets,
@@ -25,8 +27,16 @@ pub struct Ground {
 
 /// Gathers facts and decides what is released.
 pub fn survey(project: &Project, choice: &Choice) -> Result<Ground> {
+    survey_beside(project, choice, &[])
+}
+
+/// The same, where parts of the release lie in folders of the work tree: what a command is given to read is no change of the project.
+pub fn survey_beside(project: &Project, choice: &Choice, given: &[PathBuf]) -> Result<Ground> {
     let git = project.git()?;
-    let facts = Facts::gather(&git)?;
+    let mut facts = Facts::gather(&git)?;
+    for folder in given.iter().filter_map(|folder| git.untracked_folder(folder)) {
+        facts.dirty.retain(|path| !path.starts_with(&folder));
+    }
     let sources = sources(project, &git, of_tag(project, choice, &facts), !facts.dirty.is_empty())?;
     let subject = subject::decide(choice, &facts, &project.config.tag, sources.current(), source_date_epoch()?)?;
     Ok(Ground { facts, sources, subject })

@@ -12,9 +12,9 @@ pub(super) fn check_out_the_tag() -> String {
     "- name: Check out\n  uses: <actions/checkout>\n  with:\n    ref: refs/tags/${{ env.TAG }}\n    fetch-depth: 0\n    persist-credentials: false".into()
 }
 
-/// Every part that the build jobs handed over, each in a folder of its own.
+/// Every part that the build jobs handed over, each in a folder of its own; outside of the checkout, which must stay as the tag has it.
 pub(super) fn take_over() -> String {
-    "- name: Take over\n  uses: <actions/download-artifact>\n  with:\n    pattern: part-*\n    path: parts".into()
+    "- name: Take over\n  uses: <actions/download-artifact>\n  with:\n    pattern: part-*\n    path: ${{ runner.temp }}/parts".into()
 }
 
 /// xtask in PATH, from where `[workflows.xtask]` says or the repository's variables do.

@@ -7,6 +7,7 @@ use super::{
     pep440,
     place::{Kind, Locked, Place},
     reader::Survey,
+    tree,
 };
 use crate::{
     config::PrereleasePolicy,
@@ -107,13 +108,17 @@ impl Wanted<'_> {
 
     /// npm would look for another version in the registry, and find an old one or none: nobody means that, yet it isn't impossible.
     fn range(&self, place: &Place, package: &str, text: &str) -> Option<Finding> {
+        // A lock file repeats what a manifest asks for: nobody mends it by hand.
+        if tree::name(&place.file) != "package.json" {
+            return None;
+        }
         let base = self.version.base();
         let fits = |version: &Version| range::fits(text, version) != Some(false);
         let lenient = self.version.is_prerelease() && (self.is_snapshot() || self.policy == PrereleasePolicy::Base);
         if fits(self.version) || (lenient && (fits(&base) || place.version.as_ref().is_some_and(|found| found.base() == base))) {
             return None;
         }
-        let message = format!("this asks for `{text}` of {package}, which will be {} here: npm would take another one from the registry", self.version);
+        let message = format!("this asks for `{text}` of {package}, which will be {} here: npm would look for another one, or refuse", self.version);
         Some(at(Finding::warning("range-mismatch", message), place).hint(format!("change it to a range that {} fits, e.g. ^{}", self.version, self.version)))
     }
 

@@ -94,7 +94,13 @@ fn packages(git: &Git) -> Vec<String> {
         |target: &serde_json::Value| target.get("kind").is_some_and(|kind| kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin")));
     let has_bin =
         |package: &&serde_json::Value| package.get("targets").and_then(|targets| targets.as_array()).is_some_and(|targets| targets.iter().any(is_bin));
-    packages.iter().filter(has_bin).filter_map(|package| package.get("name")?.as_str().map(str::to_owned)).collect()
+    packages.iter().filter(has_bin).filter(|package| !calls_xtask(package)).filter_map(|package| package.get("name")?.as_str().map(str::to_owned)).collect()
+}
+
+/// The three lines that call this program as a library: a tool of the house, nothing to ship.
+fn calls_xtask(package: &serde_json::Value) -> bool {
+    let dependencies = package.get("dependencies").and_then(|dependencies| dependencies.as_array());
+    dependencies.is_some_and(|all| all.iter().any(|one| one.get("name").and_then(|name| name.as_str()) == Some(env!("CARGO_PKG_NAME"))))
 }
 
 fn write(seen: &Seen) -> String {

@@ -157,6 +157,10 @@ fn a_range_that_no_edit_can_mend_is_told() {
     let plan = bumped(&texts, &specs, "2.0.0");
     assert_eq!(told(&plan.left), ["range-mismatch b/package.json:1", "lock-out-of-date pnpm-lock.yaml"]);
     assert!(plan.edits.iter().any(|edit| edit.file == "b/package.json" && edit.to == "2.0.0"), "{:?}", plan.edits);
+    let lock = r#"{"packages":{"":{},"b":{"name":"b","version":"1.2.0","dependencies":{"a":">=1.0.0 <2"}}}}"#;
+    let npm = [texts[0], texts[1], ("package-lock.json", lock)];
+    let plan = bumped(&npm, &[file("*/package.json"), file("package-lock.json")], "2.0.0");
+    assert_eq!(told(&plan.left), ["range-mismatch b/package.json:1"], "once, where it is mended");
     assert_eq!(told(&survey(&texts, &specs).check(&v("1.2.0"), PrereleasePolicy::Strict)), Vec::<String>::new());
 }
 

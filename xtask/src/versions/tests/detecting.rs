@@ -47,6 +47,11 @@ fn packages_of_a_monorepo_are_found_where_they_lie() {
     assert_eq!(detected(&[root, pnpm, apps[0], apps[1]]), ["apps/api/package.json", "apps/web/package.json"]);
     let own = ("apps/web/package.json", "{\"version\":\"9.0.0\"}");
     assert_eq!(detected(&[root, pnpm, apps[0], own]), ["apps/api/package.json"], "versions of their own are no drift");
+    let stranger = ("apps/a-copy/package.json", "{\"version\":\"7.0.0\"}");
+    let without = ("pnpm-workspace.yaml", "packages:\n  - './apps/*/'\n  - '!apps/a-copy'\n");
+    assert_eq!(detected(&[root, without, stranger, apps[1]]), ["apps/web/package.json"], "what the settings leave out is no member");
+    let yarn = ("package.json", r#"{"private":true,"workspaces":{"packages":["apps/web"]}}"#);
+    assert_eq!(detected(&[yarn, stranger, apps[1]]), ["apps/web/package.json"]);
 }
 
 #[test]

@@ -217,3 +217,94 @@ fn isolate_takes_integrations_out_of_the_environment() {
     let run = Run::of(&mut command).exits(5);
     assert_eq!(run.stdout, "unset unset [] stays\n", "what an env file would bring back is emptied instead");
 }
+
+#[test]
+fn what_nobody_can_look_into_stays_out_with_a_reason() {
+    let scratch = project();
+    let packed = |text: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packed, text).unwrap();
+        packed.finish().unwrap()
+    };
+    let canary = CANARIES[3].1;
+    let whole = packed((0..20_000_u32).map(|n| format!("{canary} {}\n", n.wrapping_mul(2_654_435_761))).collect::<String>().as_bytes());
+    scratch.write("logs/rotated.1", packed(format!("by content, not by name: {canary}\n").as_bytes()));
+    scratch.write("logs/torn.log.gz", &whole[..whole.len() / 2]);
+    scratch.write("logs/named.log.gz", format!("no gzip at all: {canary}\n"));
+    scratch.write("logs/app.log.xz", b"\xfd7zXZ\0 and so on");
+    scratch.write("logs/state.db", [b"SQLite format 3\0".as_slice(), canary.as_bytes()].concat());
+    scratch.write("logs/twice.gz", packed(&packed(canary.as_bytes())));
+    scratch.commit_all("all");
+    let (entries, document) = bundle(&scratch, &[]);
+    clean(&entries);
+    let of = |name: &str| String::from_utf8_lossy(&entries[name]).into_owned();
+    assert_eq!(of("logs/app/rotated.1"), "by content, not by name: [redacted:shell-secret:1]\n");
+    assert!(of("logs/app/named.log").starts_with("no gzip at all: [redacted:"));
+    assert!(entries["logs/app/torn.log"].len() > 10_000 && of("01-index.json").contains("it is damaged"));
+    let left = document["data"]["left-out"].as_array().unwrap();
+    let why = |name: &str| left.iter().find(|left| left["name"] == name).unwrap_or_else(|| panic!("{name} in {left:?}"))["why"].as_str().unwrap().to_owned();
+    assert!(why("logs/app/app.log.xz").contains("an xz file") && why("logs/app/state.db").contains("SQLite") && why("logs/app/twice").contains("packed twice"));
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_hangs_costs_one_wait_and_the_secret_command_runs_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = planted();
+    let programs = scratch.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    for name in ["docker", "docker-compose"] {
+        let text = format!("#!/bin/sh\necho x >> '{}/asked-{name}'\nsleep 86395 & sleep 86395\n", scratch.path().display());
+        std::fs::write(programs.join(name), text).unwrap();
+        std::fs::set_permissions(programs.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let toml = scratch.read("xtask.toml").replace("cat .secrets", "sh -c 'echo x >> ../asked-secrets; cat .secrets'");
+    scratch.write("xtask.toml", format!("{toml}[services]\ncompose = \"docker-compose.yml\"\n"));
+    scratch.write(".xtask/journal/release.json", "no JSON at all");
+    let path = std::env::join_paths(std::iter::once(programs.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    command.env("SHELL_SECRET", CANARIES[3].1).env("PATH", path).env("XTASK_PATIENCE", "2").args(["incident", "collect", "--json"]);
+    let document = Run::of(&mut command).exits(0).json();
+    let entries = unpack(Path::new(document["data"]["file"].as_str().unwrap()));
+    clean(&entries);
+    let asked = |name: &str| std::fs::read_to_string(scratch.path().join(format!("asked-{name}"))).unwrap_or_default().lines().count();
+    assert_eq!((asked("secrets"), asked("docker")), (1, 1));
+    assert!(document["data"]["left-out"].to_string().contains("did not answer within 2 seconds"), "{document}");
+    assert!(entries.contains_key("logs/app/app.log") && String::from_utf8_lossy(&entries["state/status.json"]).contains("unreadable"));
+}
+
+/// A person at a terminal, played by Python: answers each question and prints all that was shown.
+#[cfg(unix)]
+const PERSON: &str = r#"
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], [sys.argv[1], "incident"])
+answers = list(sys.argv[2]); shown = b""
+while True:
+    try: piece = os.read(terminal, 4096)
+    except OSError: break
+    if not piece: break
+    shown += piece
+    if shown.endswith(b"[y/N] ") and answers: os.write(terminal, answers.pop(0).encode() + b"\n")
+sys.stdout.write(shown.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_the_checklist_asks() {
+    let scratch = planted();
+    let ask = |answers: &str| {
+        let mut command = scratch.command("python3");
+        command.env("SHELL_SECRET", CANARIES[3].1).env("TERM", "xterm").args(["-c", PERSON, env!("CARGO_BIN_EXE_xtask"), answers]);
+        Run::of(&mut command).exits(0).stdout
+    };
+    let shown = ask("n");
+    for step in ["1. collect logs", "collect them now? [y/N]", "2. verify dependencies", "3. isolate", "4. roll back if needed"] {
+        assert!(shown.contains(step), "{step} in {shown}");
+    }
+    assert!(!scratch.project().join(".xtask/incidents").exists(), "no means no");
+    let shown = ask("y");
+    assert!(shown.contains("the bundle was scanned again and is clean") && shown.contains("4. roll back if needed"), "{shown}");
+    assert_eq!(std::fs::read_dir(scratch.project().join(".xtask/incidents")).unwrap().count(), 1);
+}

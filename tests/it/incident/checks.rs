@@ -141,3 +141,52 @@ fn a_signal_reaches_the_command_itself() {
     let status = scratch.command(env!("CARGO_BIN_EXE_xtask")).args(["env", "--", "sh", "-c", "kill -TERM $$"]).status().unwrap();
     assert_eq!(status.signal(), Some(15), "the process is the command: no shell and no xtask stands between");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_command_reads_what_xtask_is_given() {
+    let scratch = project();
+    for words in [&["env", "--", "cat"][..], &["incident", "isolate", "--", "cat"]] {
+        let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+        let mut child = command.args(words).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"typed by a person\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "typed by a person\n", "{words:?}");
+    }
+}
+
+#[test]
+fn services_logs_that_grow_or_forget_have_their_line() {
+    let scratch = project();
+    let toml = scratch.read("xtask.toml");
+    scratch.write("xtask.toml", format!("{toml}[services]\ncompose = \"docker-compose.yml\"\n"));
+    let service = |name: &str, logging: &str| format!("  {name}:\n    image: x:1\n{logging}");
+    let options = |text: &str| format!("    logging:\n      driver: json-file\n      options: {{ {text} }}\n");
+    let services = [
+        service("endless", ""),
+        service("short", &options("max-size: 10m, max-file: '2'")),
+        service("good", &options("max-size: 10m, max-file: 5")),
+        service("local", "    logging: { driver: local }\n"),
+    ];
+    scratch.write("docker-compose.yml", format!("services:\n{}", services.concat()));
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    let run = Run::of(command.env("DOCKER_HOST", "tcp://127.0.0.1:1").args(["check", "--only", "logs", "--json"])).json();
+    let found: Vec<_> = codes(&run).into_iter().filter(|code| code.contains("docker-compose.yml")).collect();
+    assert_eq!(found, ["log-not-rotated docker-compose.yml:2", "log-rotations docker-compose.yml:6"], "{run}");
+    assert!(run.to_string().contains("max-file: \\\"5\\\""), "the remedy can be copied: {run}");
+}
+
+#[test]
+fn secrets_in_packed_rotations_are_found() {
+    let scratch = project();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, b"one\nin use: shellcanary8461\n").unwrap();
+    scratch.write("logs/app.log.1", packed.finish().unwrap());
+    scratch.write("logs/app.log.2.xz", b"\xfd7zXZ\0\0\0");
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    let run = Run::of(command.env("SHELL_SECRET", "shellcanary8461").args(["check", "--only", "logs", "--json"])).exits(3);
+    let found = codes(&run.json());
+    for wanted in ["log-secret logs/app.log.1:2", "log-not-scanned logs/app.log.2.xz:0"] {
+        assert!(found.contains(&wanted.to_owned()), "{wanted} in {found:?}");
+    }
+}

@@ -104,3 +104,88 @@ fn standard_output_holds_one_thing() {
     let run = Scratch::new().xtask(&["redact", "--json"]).exits(2);
     assert_eq!(run.json()["outcome"], "error");
 }
+
+/// Base64 of a text around the canary, broken into lines as MIME, PEM and YAML do, with what a log puts before each line.
+const WRAPPED: &str = r#"
+import base64, sys, textwrap
+value = sys.argv[1].encode(); out = []
+for width in (60, 64, 76):
+    for shift in range(0, 75, 7):
+        text = b"x" * shift + value + b"; and what follows it in the same file, which goes on for a while\n" * 2
+        lines = textwrap.wrap(base64.b64encode(text).decode(), width)
+        for before in ("", "    ", "web-1  | ", "Jan 31 12:00:00 host app[12]: "):
+            out += ["--"] + [before + line for line in lines]
+sys.stdout.write("\n".join(out) + "\n")
+"#;
+
+#[test]
+fn base64_that_was_broken_into_lines_is_hidden() {
+    let scratch = project();
+    for (name, value) in CANARIES {
+        let output = Command::new("python3").args(["-c", WRAPPED, value]).output().expect("python3 runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (lines, blocks) = (output.stdout.iter().filter(|byte| **byte == b'\n').count(), output.stdout.windows(3).filter(|three| three == b"--\n").count());
+        let (out, _) = filter(&scratch, output.stdout);
+        assert_eq!(out.lines().count(), lines, "line structure");
+        let joined: String = out.lines().map(|line| line.rsplit(' ').next().unwrap_or_default()).collect();
+        for stretch in stretches(value) {
+            assert!(!joined.contains(&stretch), "{name}: {stretch:?} is left, put together from lines");
+        }
+        let label = format!("[redacted:{}:", name.to_lowercase().replace('_', "-"));
+        assert!(out.matches(&label).count() >= blocks, "{name}: {} of {blocks}", out.matches(&label).count());
+    }
+}
+
+#[test]
+fn bytes_as_numbers_are_hidden() {
+    let scratch = project();
+    let value = CANARIES[2].1;
+    let numbers: Vec<String> = value.bytes().map(|byte| byte.to_string()).collect();
+    let text = format!("{}\n{}\n[{}]\n", numbers.join(", "), numbers.join(","), numbers.join(" "));
+    let (out, _) = filter(&scratch, text.into_bytes());
+    assert_eq!(out, "[redacted:cmd-token:1]\n[redacted:cmd-token:1]\n[[redacted:cmd-token:1]]\n");
+}
+
+#[test]
+fn lines_are_written_while_the_input_waits() {
+    let scratch = project();
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("redact").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("start xtask");
+    let (mut input, output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+    let (send, lines) = std::sync::mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        std::io::BufRead::lines(std::io::BufReader::new(output)).map_while(Result::ok).for_each(|line| drop(send.send(line)));
+    });
+    let next = || lines.recv_timeout(std::time::Duration::from_secs(60)).expect("a line while the input is still open");
+    let begin = concat!("-----BEGIN PRIVATE", " KEY-----");
+    input.write_all(b"one fromcommand-77Xq\ntwo, not yet complete: fromcom").unwrap();
+    assert_eq!(next(), "one [redacted:cmd-token:1]");
+    input.write_all(b"mand-77Xq\npassword:\n").unwrap();
+    assert_eq!((next().as_str(), next().as_str()), ("two, not yet complete: [redacted:cmd-token:1]", "password:"));
+    input.write_all(format!("{begin}\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n").as_bytes()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    input.write_all(concat!("QQ==\n-----END PRIVATE", " KEY-----\nafter\n").as_bytes()).unwrap();
+    let rest: Vec<String> = (0..5).map(|_| next()).collect();
+    assert_eq!(rest.last().map(String::as_str), Some("after"), "{rest:?}");
+    assert!(!rest.concat().contains("MIIEv") && !rest.concat().contains("QQ=="), "{rest:?}");
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    reader.join().unwrap();
+}
+
+#[test]
+fn what_can_t_be_seen_or_known_is_refused() {
+    let scratch = project();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(b"in use: fromcommand-77Xq\n").unwrap();
+    scratch.write("logs/main.log.1", packed.finish().unwrap());
+    let run = scratch.xtask(&["redact", "logs/main.log.1"]).exits(2);
+    assert!(run.stdout.is_empty() && run.stderr.contains("zcat"), "{}", run.stderr);
+    let wide: Vec<u8> = [0xff, 0xfe].into_iter().chain("token fromcommand-77Xq\r\n".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    scratch.write("logs/wide.log", wide);
+    assert_eq!(scratch.xtask(&["redact", "logs/wide.log"]).exits(0).stdout, "token [redacted:cmd-token:1]\n");
+    scratch.write("xtask.toml", "schema = 1\nnonsense");
+    let run = scratch.xtask(&["redact", "logs/wide.log"]).exits(2);
+    assert!(run.stdout.is_empty() && run.stderr.contains("can't be hidden"), "without its configuration nobody knows its secrets: {}", run.stderr);
+}

@@ -32,6 +32,11 @@ impl Project {
         Ok(Self { root, config, file })
     }
 
+    /// Whether a configuration lies in `folder` or above it, be it right or wrong.
+    pub fn is_around(folder: &Path) -> bool {
+        find(folder).is_ok()
+    }
+
     /// Where ledger, journals, locks and the cache lie.
     pub fn state(&self) -> PathBuf {
         self.root.join(".xtask")

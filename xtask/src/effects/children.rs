@@ -36,6 +36,20 @@ pub(super) fn watch(child: &std::process::Child, note: Option<&Path>) -> Result<
     Ok(watched)
 }
 
+/// Remembers a program that leads a group, for a short question: nothing of it need be noted.
+pub(super) fn watch_group(child: &std::process::Child) -> Watched {
+    running().insert(child.id(), true);
+    Watched { id: child.id(), note: None }
+}
+
+/// Ends a program at once, and its group where it leads one.
+pub(super) fn end(child: &mut std::process::Child) {
+    platform::signal(child.id(), true, true);
+    // It may have ended just now; where there are no groups this ends it.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 impl Drop for Watched {
     fn drop(&mut self) {
         running().remove(&self.id);

@@ -5,11 +5,13 @@ use std::{
     io::{BufRead as _, BufReader, Read, Write as _},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use xshell::Shell;
 
-use super::{children, crash};
+pub use super::words::words;
+use super::{children, crash, patience, words::quoted};
 use crate::kernel::{Context as _, Error, Event, Events, Kind, Result};
 
 /// A program to run. Build it up, then choose how to run it.
@@ -137,6 +139,9 @@ impl Program {
 
     /// Runs it and keeps what it prints, whatever its exit status.
     pub fn capture(&self) -> Result<Captured> {
+        if let Some(limit) = patience::limit(&self.name)? {
+            return self.capture_within(limit);
+        }
         let mut child = self.start(Stdio::piped(), Stdio::piped())?;
         let _watched = children::watch(&child, None)?;
         let input = self.feed(&mut child);
@@ -145,6 +150,23 @@ impl Program {
         self.point();
         tracing::debug!(line = self.line(), status = %output.status, "ran");
         Ok(Captured { status: output.status, stdout: output.stdout, stderr: output.stderr })
+    }
+
+    /// The same with an end: when the time is up it goes, and all that it started.
+    fn capture_within(&self, limit: Duration) -> Result<Captured> {
+        let mut child = self.spawn_as(true, Stdio::piped(), Stdio::piped())?;
+        let _watched = children::watch_group(&child);
+        drop(self.feed(&mut child));
+        match patience::answer(&mut child, limit) {
+            Some((status, stdout, stderr)) => {
+                self.point();
+                Ok(Captured { status, stdout, stderr })
+            }
+            None => {
+                children::end(&mut child);
+                Err(patience::gave_up(&self.name, limit))
+            }
+        }
     }
 
     /// Runs it; an exit status other than 0 is an error that shows the end of what it printed.
@@ -202,9 +224,9 @@ impl Program {
         Ok(Background { program: self.clone(), child, listeners: vec![err, out], _watched: watched })
     }
 
-    /// Hands it the terminal and waits.
+    /// Hands it the terminal, what is typed there too, and waits.
     pub fn interactive(&self) -> Result<ExitStatus> {
-        let mut child = self.start(Stdio::inherit(), Stdio::inherit())?;
+        let mut child = self.command()?.stdin(Stdio::inherit()).spawn().map_err(|error| self.not_started(error))?;
         let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
         self.point();
         Ok(status)
@@ -239,19 +261,20 @@ impl Program {
 
     /// Runs it and hands its standard output over as a stream; ends it when it takes longer than `limit`. What it said on standard error is part of
     /// the error when it fails.
-    pub fn pipe<T>(&self, limit: std::time::Duration, read: impl FnOnce(std::process::ChildStdout) -> Result<T>) -> Result<T> {
-        let mut child = self.start(Stdio::piped(), Stdio::piped())?;
-        let _watched = children::watch(&child, None)?;
+    pub fn pipe<T>(&self, limit: Duration, read: impl FnOnce(std::process::ChildStdout) -> Result<T>) -> Result<T> {
+        patience::limit(&self.name)?;
+        let mut child = self.spawn_as(true, Stdio::piped(), Stdio::piped())?;
+        let _watched = children::watch_group(&child);
         let (out, err) = (child.stdout.take().context(|| "take the pipe".into())?, child.stderr.take());
         let child = std::sync::Mutex::new(child);
         let (done, wait) = std::sync::mpsc::channel::<()>();
         let running = &child;
-        let (value, message) = std::thread::scope(|scope| {
-            scope.spawn(move || {
-                if wait.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                    // It may have ended just now: then there is nothing to end.
-                    let _ = running.lock().map(|mut child| child.kill());
-                }
+        let (value, message, late) = std::thread::scope(|scope| {
+            let late = scope.spawn(move || {
+                let late = wait.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+                // It may have ended just now: then there is nothing to end.
+                let _ = late.then(|| running.lock().map(|mut child| children::end(&mut child)));
+                late
             });
             let errors = scope.spawn(|| {
                 let mut text = Vec::new();
@@ -262,12 +285,16 @@ impl Program {
             let value = read(out);
             let message = errors.join().unwrap_or_default();
             drop(done);
-            (value, message)
+            (value, message, late.join().unwrap_or_default())
         });
         let mut child = child.into_inner().map_err(|_| Error::unexpected(format!("run `{}`", self.line())))?;
         let status = child.wait().context(|| format!("wait for `{}`", self.line()))?;
         crash::point(&format!("run {}", self.name.to_string_lossy()));
-        if status.success() { value } else { Err(self.failed(status, String::from_utf8_lossy(&message).trim())) }
+        match (late, status.success()) {
+            (true, _) => Err(patience::gave_up(&self.name, limit)),
+            (false, true) => value,
+            (false, false) => Err(self.failed(status, String::from_utf8_lossy(&message).trim())),
+        }
     }
 
     /// Starts it with its standard output as a pipe, for streams that don't fit in memory. Its standard error is captured by the caller.
@@ -283,9 +310,18 @@ impl Program {
     }
 
     fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<std::process::Child> {
-        let interactive = self.stdin.is_none();
+        self.spawn_as(self.group.is_some(), stdout, stderr)
+    }
+
+    /// `leader`: it leads a process group of its own.
+    fn spawn_as(&self, leader: bool, stdout: Stdio, stderr: Stdio) -> Result<std::process::Child> {
         let mut command = self.command()?;
-        command.stdin(if interactive { Stdio::null() } else { Stdio::piped() }).stdout(stdout).stderr(stderr);
+        command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(stdout).stderr(stderr);
+        #[cfg(unix)]
+        if leader {
+            use std::os::unix::process::CommandExt as _;
+            command.process_group(0);
+        }
         command.spawn().map_err(|error| self.not_started(error))
     }
 
@@ -314,13 +350,7 @@ impl Program {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         });
-        let mut command: Command = command.into();
-        #[cfg(unix)]
-        if self.group.is_some() {
-            use std::os::unix::process::CommandExt as _;
-            command.process_group(0);
-        }
-        Ok(command)
+        Ok(command.into())
     }
 
     fn failed(&self, status: ExitStatus, output: &str) -> Error {
@@ -411,32 +441,6 @@ fn pass_on(pipe: impl Read, from: &str, events: &Events) -> String {
     Vec::from(last).join("\n")
 }
 
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,^{}".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-/// Splits a line into words as a shell would, for programs that are started without one.
-pub fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in line.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
-}
-
 /// Where a program lies, if it is on the PATH.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -449,11 +453,6 @@ pub fn find(name: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_respect_quotes() {
-        assert_eq!(words("pass show 'my key' \"\" a\"b c\"d"), ["pass", "show", "my key", "", "ab cd"]);
-    }
 
     #[test]
     fn a_failure_shows_what_it_printed() {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{envfile, secrets};
 use crate::{
     config::Project,
-    effects::{docker, files, process::Program},
+    effects::{docker, files, patience::Patience, process::Program},
     kernel::{Events, Kind, Result},
     ledger::Journal,
     services::Stack,
@@ -53,6 +53,8 @@ pub fn plan(project: &Project) -> Plan {
     if project.config.services.is_none() {
         return plan;
     }
+    // An engine that hangs must not keep anybody from running without tokens.
+    let _patience = Patience::usual();
     match Stack::open(project).and_then(|stack| stack.containers()) {
         Ok(containers) => {
             let essential = |service: &String| project.config.incident.essential.contains(service);

@@ -58,6 +58,28 @@ const EXAMPLES: &[&str] = &[
     "hello",
     "world",
     "key_id",
+    "privatekey",
+    "publickey",
+    "a1b2c3",
+    "b1c2d3",
+];
+
+/// Values that stand in the standards themselves (RFC 5849, 6749, 6750, 7519, 7617) and in everything that explains them.
+const PUBLISHED: &[&str] = &[
+    "czZCaGRSa3F0Mz",
+    "QWxhZGRpbjpvcGVuIHNlc2FtZQ",
+    "SplxlOBeZQQYbYS6WxSbIA",
+    "2YotnFZFEjr1zCsicMWpAA",
+    "tGzv3JOkF0XG5Qx2TlKWIA",
+    "i1WsRn1uB1",
+    "mF_9.B5f-4.1JqM",
+    "ad180jjd733klru7",
+    "wOJIO9A2W5mFwDgiDvZbTSMK",
+    "bYT5CMsGcbgUdFHObYMEfcx6bsw",
+    "djosJKDKJSD8743243",
+    "eyJzdWIiOiIxMjM0NTY3ODkwI",
+    "eyJzb21lIjoicGF5bG9hZCJ9",
+    "eyJpc3MiOiJqb2UiLA0KICJleHAi",
 ];
 
 /// A line that says so is left alone.
@@ -76,11 +98,17 @@ pub fn is_secret(hit: &Hit<'_>, line: &[u8], path: &str) -> bool {
         return true;
     }
     let value = hit.value.trim_ascii();
+    let value_text = String::from_utf8_lossy(value);
+    if PUBLISHED.iter().any(|published| value_text.contains(published)) {
+        return false;
+    }
     match hit.label {
         "private-key" => value.len() >= 40 && value.iter().any(u8::is_ascii_digit),
         "url-password" => is_password(value) && !is_example_host(&line_text),
         "basic-auth" => decode_base64(value).split(|byte| *byte == b':').nth(1).is_some_and(is_password),
+        "password" => is_password(value),
         "bearer-token" | "cookie" | "jwt" => is_random(value),
+        "authorization-code" => is_random(value) && !is_reserved_host(&line_text),
         // Other programs' names begin with `sk-` too.
         "openai-key" => is_varied(value) && value.split(|byte| *byte == b'-').any(|part| part.len() >= 16),
         _ if hit.by_name => is_random(value) || is_settings(path) && is_password(value) && value.len() <= 64,
@@ -104,6 +132,11 @@ fn is_settings(path: &str) -> bool {
 /// A host that documentation uses, or this very machine.
 fn is_example_host(line: &str) -> bool {
     ["@example.", "@localhost", "@127.0.0.1", ".example", "@host", "@myhost", "@proxy", "@server", "@hostname", "@db"].iter().any(|host| line.contains(host))
+}
+
+/// A host that stands for any (RFC 2606).
+fn is_reserved_host(line: &str) -> bool {
+    ["example.com", "example.org", "example.net", ".example", ".test", ".invalid", "localhost"].iter().any(|host| line.contains(host))
 }
 
 fn holds_example(value: &[u8]) -> bool {
@@ -146,8 +179,9 @@ fn is_pathlike(value: &[u8]) -> bool {
 /// Names in code: `ECDSA_P384_SHA384`, `X509HardwareKeyUsageFlags`. Whole words of letters make up half of them, or all is shouted.
 fn is_name(value: &[u8]) -> bool {
     let shouted = value.contains(&b'_') && !value.iter().any(u8::is_ascii_lowercase);
-    let words = value.chunk_by(|a, b| a.is_ascii_lowercase() == b.is_ascii_lowercase());
-    let in_words: usize = words.filter(|word| word.len() >= 3 && word.iter().all(u8::is_ascii_lowercase)).map(<[u8]>::len).sum();
+    // `Seed` and `seed` are words, a capital begins one.
+    let words = value.chunk_by(|a, b| a.is_ascii_alphabetic() && b.is_ascii_lowercase());
+    let in_words: usize = words.filter(|word| word.len() >= 3 && word.iter().all(u8::is_ascii_alphabetic)).map(<[u8]>::len).sum();
     shouted || in_words * 2 > value.len()
 }
 
@@ -201,6 +235,23 @@ mod tests {
             assert!(!judged("secret", true, value, "src/main.py"), "{value}");
         }
         assert!(!judged("secret", true, "Zebra91-kite", "src/main.py"), "in code only what is random");
+    }
+
+    #[test]
+    fn what_real_repositories_hold_is_none() {
+        for (label, by_name, value) in [
+            ("secret", true, "Curve25519SeedBin"),
+            ("secret", true, "ed25519.Ed25519PrivateKey"),
+            ("secret", true, "2YotnFZFEjr1zCsicMWpAA"),
+            ("basic-auth", false, "czZCaGRSa3F0MzpnWDFmQmF0M2JW"),
+            ("authorization-code", false, "SplxlOBeZQQYbYS6WxSbIA"),
+            ("password", false, "property_name"),
+        ] {
+            assert!(!judged(label, by_name, value, "src/main.rs"), "{value}");
+        }
+        let code = Hit { label: "authorization-code", line: 1, value: b"u3F05aEObJuP2k7DordviIgW5wl52N", by_name: false, known: false };
+        assert!(!is_secret(&code, b"https://client.example.com/cb?code=u3F05aEObJuP2k7DordviIgW5wl52N", "a.py"));
+        assert!(is_secret(&code, b"https://client.acme.io/cb?code=u3F05aEObJuP2k7DordviIgW5wl52N", "a.py"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! `check --only logs`: a log that isn't rotated, that everybody on this machine can read, or that holds secrets. Reads only.
+//! `check --only logs`: a log that isn't rotated (files, and what Compose keeps of the services), that everybody on this machine can read, or that holds secrets. Reads only.
 
 use super::{
     judge,
+    packed::{self, Sort},
     redact::{Hit, Redactor},
     secrets,
     sources::{self, Source},
@@ -10,6 +11,7 @@ use crate::{
     config::Project,
     effects::tree::{self, Kind},
     kernel::{Context as _, Finding, Result, human_bytes},
+    services,
 };
 
 /// A log bigger than this should have been rotated by now.
@@ -26,6 +28,7 @@ pub fn check(project: &Project) -> Result<Vec<Finding>> {
     let redactor = Redactor::new(&known);
     let mut found: Vec<Finding> = empty.iter().map(|glob| Finding::note("log-none", format!("no log fits `{glob}`"))).collect();
     found.extend(rotation(&sources));
+    found.extend(services::logging::check(project));
     for source in &sources {
         found.extend(one(&redactor, source)?);
     }
@@ -47,8 +50,13 @@ fn one(redactor: &Redactor, source: &Source) -> Result<Vec<Finding>> {
         let finding = Finding::warning("log-world-readable", format!("every user of this machine can read it (mode {:04o})", source.found.mode));
         found.push(finding.file(&name).hint("chmod o-r, and set the umask of the program that writes it"));
     }
-    match tree::open_regular(&source.found.path) {
-        Ok(file) => found.extend(secrets_in(redactor, file, &name)?),
+    let opened = tree::open_regular(&source.found.path).and_then(|file| packed::open(file).context(|| format!("read {name}")));
+    match opened {
+        Ok(Ok(opened)) => found.extend(secrets_in(redactor, opened.text, &name)?),
+        Ok(Err(Sort::Packed(what) | Sort::Other(what))) => {
+            found.push(Finding::note("log-not-scanned", format!("{what}: it was not looked into")).file(&name));
+        }
+        Ok(Err(_)) => found.push(Finding::note("log-not-scanned", "packed twice: it was not looked into").file(&name)),
         Err(error) => found.push(Finding::warning("log-unreadable", error.chain()).file(&name)),
     }
     Ok(found)

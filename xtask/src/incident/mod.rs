@@ -12,6 +12,7 @@ mod envfile;
 pub(crate) mod isolate;
 mod judge;
 pub(crate) mod logs;
+pub(crate) mod packed;
 pub(crate) mod secrets;
 mod sources;
 pub(crate) mod tools;

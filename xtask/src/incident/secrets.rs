@@ -1,7 +1,11 @@
 //! Which values are known to be secret here: from env files, the process's environment, the compose configuration, the secret command. Reads only; a
 //! source that can't be read is told, never fatal.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use super::{
     envfile::{self, is_placeholder},
@@ -13,7 +17,7 @@ use crate::{
         files,
         process::{Program, words},
     },
-    kernel::{Context as _, Result},
+    kernel::{Context as _, Error, Result},
 };
 
 /// Values that programs set everywhere, whatever the name says.
@@ -42,19 +46,32 @@ fn password_in(value: &str) -> Option<&str> {
     (password.len() >= 4).then_some(password)
 }
 
-/// Every known secret, and notes on sources that couldn't be read. `compose` is the resolved compose configuration, where there is one.
+/// What this process's environment holds, where there is no project.
+pub fn of_environment() -> Vec<Secret> {
+    std::env::vars_os().filter_map(|(key, value)| of_assignment(&key.to_string_lossy(), &value.to_string_lossy())).collect()
+}
+
+/// The compose file as it is, for whoever didn't ask Compose.
+fn compose_file(project: &Project) -> Option<String> {
+    let path = project.path(&project.config.services.as_ref()?.compose);
+    files::read(&path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Every known secret, and notes on sources that couldn't be read. `compose` is the resolved compose configuration, where there is one; else its
+/// file as it lies there is read.
 pub fn known(project: &Project, compose: Option<&str>) -> (Vec<Secret>, Vec<String>) {
+    let file = compose_file(project);
     let mut notes = Vec::new();
     let mut found = BTreeMap::new();
     let mut keep = |secret: Secret| {
         found.entry(secret.value.clone()).or_insert(secret);
     };
     in_files(project, &mut notes).into_iter().for_each(&mut keep);
-    std::env::vars_os().filter_map(|(key, value)| of_assignment(&key.to_string_lossy(), &value.to_string_lossy())).for_each(&mut keep);
-    compose.into_iter().flat_map(in_compose).for_each(&mut keep);
+    of_environment().into_iter().for_each(&mut keep);
+    compose.into_iter().chain(file.as_deref()).flat_map(in_compose).for_each(&mut keep);
     match from_command(project) {
         Ok(secrets) => secrets.into_iter().map(|(key, value)| Secret::new(key, value)).for_each(&mut keep),
-        Err(error) => notes.push(format!("the secret command failed, its values are found by their shape only: {}", error.chain())),
+        Err(error) => notes.push(format!("the secret command gave nothing, its values are found by their shape only: {}", error.chain())),
     }
     (found.into_values().collect(), notes)
 }
@@ -84,11 +101,24 @@ fn in_files(project: &Project, notes: &mut Vec<String>) -> Vec<Secret> {
 /// The configured env files, and those that lie where they usually do.
 fn env_files(project: &Project) -> Vec<String> {
     let mut paths: Vec<String> = project.config.env.files.iter().map(|file| file.path.clone()).collect();
+    let beside = project.config.services.as_ref().and_then(|services| services.compose.rsplit_once('/')).map(|(folder, _)| format!("{folder}/.env"));
+    paths.extend(beside);
+    paths.extend(compose_file(project).as_deref().map(|text| compose_env_files(project, text)).unwrap_or_default());
     let usual = files::list(&project.root).unwrap_or_default().into_iter().filter(|name| is_env_name(name));
     paths.extend(usual);
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// What the services' `env_file` names, below the root.
+fn compose_env_files(project: &Project, text: &str) -> Vec<String> {
+    let value: serde_json::Value = yaml_serde::from_str(text).unwrap_or_default();
+    let folder = project.config.services.as_ref().and_then(|services| services.compose.rsplit_once('/')).map_or("", |(folder, _)| folder);
+    let services = value.get("services").and_then(serde_json::Value::as_object).into_iter().flat_map(serde_json::Map::values);
+    let listed = services.filter_map(|service| service.get("env_file")).flat_map(|file| file.as_array().cloned().unwrap_or_else(|| vec![file.clone()]));
+    let paths = listed.filter_map(|file| file.get("path").unwrap_or(&file).as_str().map(|path| path.trim_start_matches("./").to_owned()));
+    paths.map(|path| if folder.is_empty() { path } else { format!("{folder}/{path}") }).collect()
 }
 
 /// `.env`, `.env.local`, but no example.
@@ -128,15 +158,28 @@ fn pairs(value: &serde_json::Value, found: &mut Vec<Secret>) {
     }
 }
 
-/// What the secret command prints: `NAME=value` lines. Nothing where none is configured.
-pub fn from_command(project: &Project) -> Result<Vec<(String, String)>> {
+/// `NAME` and value.
+type Pairs = Vec<(String, String)>;
+
+/// What secret commands gave, by folder and line: such a command may ask a person or a server, once is enough. A failure is kept by message and hints.
+static GIVEN: Mutex<BTreeMap<(PathBuf, String), Result<Pairs, (String, Vec<String>)>>> = Mutex::new(BTreeMap::new());
+
+/// What the secret command prints: `NAME=value` lines. Nothing where none is configured. It runs once, whoever asks.
+pub fn from_command(project: &Project) -> Result<Pairs> {
     let Some(line) = &project.config.env.secret_command else { return Ok(Vec::new()) };
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let answer =
+        given.entry((project.root.clone(), line.clone())).or_insert_with(|| ask(project, line).map_err(|error| (error.chain(), error.hints().to_vec())));
+    answer.clone().map_err(|(message, hints)| hints.into_iter().fold(Error::unexpected(message), Error::hint))
+}
+
+fn ask(project: &Project, line: &str) -> Result<Pairs> {
     let mut words = words(line).into_iter();
     let name = words.next().context(|| "env.secret-command is empty".into())?;
     let captured = Program::new(&name).args(words).folder(&project.root).capture()?;
     if !captured.status.success() {
         // Its output may hold the secrets themselves: only the status is told.
-        return Err(crate::kernel::Error::unexpected(format!("the secret command `{name}` failed ({})", captured.status))
+        return Err(Error::unexpected(format!("the secret command `{name}` failed ({})", captured.status))
             .hint("run it by hand, or change env.secret-command in xtask.toml"));
     }
     let text = String::from_utf8_lossy(&captured.stdout).into_owned();

@@ -17,7 +17,7 @@ pub mod rollback;
 mod stack;
 mod status;
 
-pub use exposure::check;
+pub use exposure::{check, logging};
 pub use format::Verdict;
 pub use images::{ImageRef, images};
 pub use manage::{Destroy, DownPlan, down, down_plan, last_logs, logs, pull, restart, up};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{super::Session, CollectArgs};
+use super::{super::Session, CollectArgs, patience};
 use crate::{
     cli::{
         args::{CheckArgs, Group},
@@ -18,12 +18,13 @@ use crate::{
 };
 
 pub(super) fn run(session: &Session, args: &CollectArgs) -> Result<Answer> {
+    let _patience = patience();
     let project = session.project()?;
     if session.global.dry_run {
         return plan(&project);
     }
     let wanted = Wanted { tail: args.tail, since: args.since.clone(), out: out(session, &project, args)? };
-    let known = Known { findings: findings(session, &project)?, status: status(session, &project)? };
+    let known = Known { findings: findings(session, &project)?, status: status(session, &project) };
     let collected = bundle::collect(&project, &wanted, &known, &session.events)?;
     Ok(Answer::new(&collected, View::All(vec![View::Text(text(&collected)), View::Table(table(&collected))])).output("bundle", &collected.file.display()))
 }
@@ -57,9 +58,18 @@ fn findings(session: &Session, project: &Project) -> Result<Vec<crate::kernel::F
     Ok(findings)
 }
 
-/// What is pending, what runs, what was done last.
-fn status(session: &Session, project: &Project) -> Result<Value> {
-    Ok(json!({ "pending": status::pending(project)?, "running": status::running(project)?, "last": session.ledger(project).entries()?.pop() }))
+/// What is pending, what runs, what was done last. A journal or a ledger that can't be read may be the incident itself: that is told in its place.
+fn status(session: &Session, project: &Project) -> Value {
+    let last = session.ledger(project).entries().map(|mut entries| json!(entries.pop()));
+    json!({
+        "pending": told(status::pending(project).map(|pending| json!(pending))),
+        "running": told(status::running(project).map(|running| json!(running))),
+        "last": told(last),
+    })
+}
+
+fn told(found: Result<Value>) -> Value {
+    found.unwrap_or_else(|error| json!({ "unreadable": error.chain() }))
 }
 
 fn text(collected: &Collected) -> String {

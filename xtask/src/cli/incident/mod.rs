@@ -9,7 +9,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Session;
-use crate::{kernel::Result, report::Answer};
+use crate::{effects::patience::Patience, kernel::Result, report::Answer};
+
+/// While it is held, nothing that is only asked takes longer than this: in an incident whatever is asked may hang.
+fn patience() -> Patience {
+    Patience::usual()
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct IncidentArgs {

@@ -119,7 +119,10 @@ fn own_files(project: &Project, facts: &mut Facts) {
 
 fn checks(findings: &[Finding], facts: &mut Facts) {
     for finding in findings.iter().filter(|finding| finding.is_error()).take(20) {
-        facts.line(format!("{}: {}", finding.file.as_deref().unwrap_or("check"), finding.message));
+        let line = format!("{}: {}", finding.file.as_deref().unwrap_or("check"), finding.message);
+        if !facts.lines.contains(&line) {
+            facts.line(line);
+        }
     }
     facts.add("state/check.json", "what the checks found", pretty(&findings));
 }

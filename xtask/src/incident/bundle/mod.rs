@@ -30,6 +30,8 @@ use index::Pages;
 use item::{Item, LeftOut, Origin};
 use write::{Hidden, Written};
 
+pub use clean::Clean;
+
 /// How much a bundle holds where the configuration doesn't say.
 const ROOM: u64 = 50_000_000;
 /// Zip knows no earlier time.
@@ -161,7 +163,10 @@ fn entry(written: &Written) -> Entry {
 /// Packs under another name, scans every byte of the result, and only then renames.
 fn pack(entries: &[Entry], out: &Path, redactor: &Redactor, events: &Events) -> Result<archive::Packed> {
     events.step("packing and scanning again");
-    let partial = out.with_extension("partial");
+    // The whole name stays in it: two bundles beside each other must not meet.
+    let partial = PathBuf::from(format!("{}.partial", out.display()));
+    files::create_dir(files::parent(out))?;
+    private(&partial)?;
     let newest = entries.iter().filter_map(|entry| entry.mtime).max().unwrap_or(EPOCH).max(EPOCH);
     let packed = archive::pack(entries, &Packing::new(Format::Zip, newest), &partial, events)?;
     let left = scan(&partial, redactor);
@@ -177,6 +182,13 @@ fn pack(entries: &[Entry], out: &Path, redactor: &Redactor, events: &Events) -> 
             Err(error.within("the bundle was not written: it could not be scanned"))
         }
     }
+}
+
+/// An empty file that only this user can read: whatever stops us, nobody else ever saw a byte.
+fn private(path: &Path) -> Result<()> {
+    files::remove_file(path)?;
+    drop(files::create_new(path)?);
+    files::make_private(path)
 }
 
 /// The entries of a bundle that still hold something.

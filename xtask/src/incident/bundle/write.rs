@@ -9,9 +9,12 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    super::redact::{Counts, Redactor},
+    super::{
+        packed::{self, Sort},
+        redact::{Counts, Redactor},
+    },
     clean::Clean,
-    item::{Item, LeftOut, Origin, is_packed},
+    item::{Item, LeftOut, Origin},
 };
 use crate::{
     effects::{files, tail::Tail, tree},
@@ -131,23 +134,38 @@ fn store(reader: impl Read, item: &Item, path: &Path, redactor: &mut Redactor, u
 }
 
 fn from_file(file: &Path, item: &Item, path: &Path, redactor: &mut Redactor) -> Result<Stored> {
-    let name = file.to_string_lossy();
-    let mut opened = tree::open_regular(file)?;
-    let size = opened.metadata().context(|| format!("look at {name}"))?.len();
-    if is_packed(&name) {
-        let reader: Box<dyn Read> = if name.ends_with(".gz") {
-            Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(opened)))
-        } else {
-            Box::new(zstd::Decoder::new(opened).context(|| format!("read {name}"))?)
-        };
-        return store(reader.take(UNPACKED), item, path, redactor, 0);
-    }
+    let context = || format!("read {}", file.display());
+    let opened = tree::open_regular(file)?;
+    let size = opened.metadata().context(context)?.len();
     let start = size.saturating_sub(item.limit.saturating_add(BEFORE));
-    opened.seek(SeekFrom::Start(start)).context(|| format!("read {name}"))?;
     // It may grow while it is read: what was there at first is enough.
+    let opened = match packed::open(opened.take(size)).context(context)? {
+        Err(sort) => return Err(Error::unexpected(left_out(sort))),
+        Ok(opened) if opened.packed => opened,
+        Ok(_) => return newest(file, start, size, item, path, redactor),
+    };
+    let (bytes, counts, cut) = store(opened.text.take(UNPACKED), item, path, redactor, 0)?;
+    let damaged = opened.broken.get().then(|| "it is damaged: what could be unpacked before that".to_owned());
+    Ok((bytes, counts, damaged.or(cut)))
+}
+
+/// A log's end, from `start` on.
+fn newest(file: &Path, start: u64, size: u64, item: &Item, path: &Path, redactor: &mut Redactor) -> Result<Stored> {
+    let mut opened = tree::open_regular(file)?;
+    opened.seek(SeekFrom::Start(start)).context(|| format!("read {}", file.display()))?;
     let (bytes, counts, cut) = store(opened.take(size - start), item, path, redactor, if start > 0 { UNSURE } else { 0 })?;
     let cut = if start > 0 { Some(format!("the newest {} of {}", human_bytes(bytes), human_bytes(size))) } else { cut };
     Ok((bytes, counts, cut))
+}
+
+/// Why something isn't in the bundle.
+fn left_out(sort: Sort) -> String {
+    match sort {
+        Sort::Packed(what) => format!("{what}: it can't be looked into here, so that nobody could say what is secret in it; unpack it beside it"),
+        Sort::Gzip | Sort::Zstd => "packed twice: unpack it beside it".into(),
+        Sort::Other(what) => format!("no log but {what}"),
+        Sort::Text | Sort::Wide => "it changed while it was read".into(),
+    }
 }
 
 fn from_service(service: &str, services: &Services<'_>, item: &Item, path: &Path, redactor: &mut Redactor) -> Result<Stored> {

@@ -11,6 +11,8 @@ pub enum Class {
     Slug,
     /// Letters, digits, `_`, `-`, `.`.
     Dotted,
+    /// Letters, digits, `_`, `-`, `.`, `~`.
+    Tilde,
     /// Upper-case letters and digits.
     Upper,
     /// Hexadecimal digits.
@@ -36,6 +38,7 @@ impl Class {
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
             Self::Slug => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Self::Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
+            Self::Tilde => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~'),
             Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
             Self::Hex => byte.is_ascii_hexdigit(),
             Self::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'),

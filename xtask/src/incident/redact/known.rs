@@ -102,6 +102,11 @@ impl Forms {
     }
 
     fn encoded(&mut self, value: &[u8]) {
+        self.numbered(value);
+        // What is packed into base64 was often escaped before: a JSON document, a query.
+        for before in [json(value, |_| false), percent(value, b"-._~")].into_iter().filter(|bytes| bytes != value) {
+            (0..3).for_each(|shift| self.add(base64(&before, shift, false), true));
+        }
         let hexes: Vec<String> = value.iter().map(|byte| format!("{byte:02x}")).collect();
         for (before, between) in [("", ""), ("", " "), ("", ":"), ("\\x", "\\x"), ("0x", ", 0x"), ("", "-")] {
             self.add(format!("{before}{}", hexes.join(between)).into_bytes(), false);
@@ -121,6 +126,19 @@ impl Forms {
         }
         self.add(little, false);
         self.add(base32(value), false);
+    }
+}
+
+impl Forms {
+    /// Byte by byte, as numbers: `Vec<u8>` in Rust, `Buffer` in JSON, slices in Go, entities in HTML, octal escapes in shells.
+    fn numbered(&mut self, value: &[u8]) {
+        let decimals: Vec<String> = value.iter().map(u8::to_string).collect();
+        for between in [", ", ",", " "] {
+            self.add(decimals.join(between).into_bytes(), false);
+        }
+        self.add(value.iter().map(|byte| format!("&#{byte};")).collect::<String>().into_bytes(), false);
+        self.add(value.iter().map(|byte| format!("&#x{byte:x};")).collect::<String>().into_bytes(), false);
+        self.add(value.iter().map(|byte| format!("\\{byte:03o}")).collect::<String>().into_bytes(), false);
     }
 }
 

@@ -4,14 +4,15 @@ use super::{
     cookies,
     filter::Filter,
     known::{self, Secret},
-    names,
-    shapes::{SHAPES, Shape},
+    names::{self, Certainty},
+    shapes::{Fit, SHAPES, Shape},
     span::{Identity, Span, Stage, identity},
-    special::Special,
+    special::{self, Special},
     tokens,
     tolerant::Tolerant,
     values,
     view::{AHEAD, View},
+    wrapped::{self, Match, Text},
 };
 
 /// How far into the text of a known value its gram may lie.
@@ -60,8 +61,10 @@ impl Matcher {
         }
         for (special, label, anchor) in Special::ALL {
             let label = builder.label(label);
-            builder.pattern(anchor.as_bytes(), 0, Pattern::Special(special, label));
+            builder.pattern(anchor.as_bytes(), 0, Pattern::Special(*special, label));
         }
+        let label = builder.label("twilio-key");
+        Special::twilio().for_each(|anchor| builder.pattern(anchor.as_bytes(), 0, Pattern::Special(Special::Twilio, label)));
         for anchor in names::ANCHORS {
             builder.pattern(anchor.as_bytes(), 0, Pattern::Name(anchor));
         }
@@ -74,22 +77,33 @@ impl Matcher {
         &self.labels
     }
 
-    /// Adds the spans that begin with a candidate in `from..limit`. `keys_done` says up to where keys were judged already.
-    pub fn find(&self, buffer: &[u8], from: usize, limit: usize, spans: &mut Vec<Span>, keys_done: &mut usize) {
+    /// Adds the spans that begin with a candidate in `from..limit`. `keys_done` says up to where keys were judged already. Gives back where a known
+    /// secret begins that the buffer holds only a part of, if there is one.
+    pub fn find(&self, buffer: &[u8], from: usize, limit: usize, spans: &mut Vec<Span>, keys_done: &mut usize) -> Option<usize> {
+        let mut unfinished: Option<usize> = None;
+        let mut wait = |start: usize| unfinished = Some(unfinished.map_or(start, |other| other.min(start)));
         let to = limit.saturating_add(REACH).min(buffer.len());
         self.filter.scan(buffer, from, to, |at, pattern| {
             let Some(pattern) = usize::try_from(pattern).ok().and_then(|index| self.patterns.get(index)) else { return };
             if let Pattern::Known(known) = pattern {
-                if let Some(start) = at.checked_sub(known.offset).filter(|start| (from..limit).contains(start)) {
-                    spans.extend(known.find(View::around(buffer, start), start));
+                match known.text().find(View::around(buffer, at), at, known.offset) {
+                    Match::Pieces(pieces) if pieces.first().is_some_and(|(start, _)| (from..limit).contains(start)) => {
+                        spans.extend(known.spans(View::around(buffer, at), &pieces));
+                    }
+                    Match::Unfinished(start) => wait(start),
+                    Match::Pieces(_) | Match::No => {}
                 }
             } else if let Pattern::Tolerant(tolerant, identity, label) = pattern {
                 let found = tolerant.find(View::around(buffer, at), at).filter(|(start, _)| (from..limit).contains(start));
                 spans.extend(found.map(|(start, end)| Span { identity: Some(*identity), ..Span::new(Stage::Known, *label, start, end) }));
             } else if at < limit {
+                if matches!(pattern, Pattern::Special(Special::PrivateKey, _)) && special::is_open_key(View::around(buffer, at), at) {
+                    wait(at);
+                }
                 self.judge(pattern, buffer, at, spans, keys_done);
             }
         });
+        unfinished
     }
 
     fn judge(&self, pattern: &Pattern, buffer: &[u8], at: usize, spans: &mut Vec<Span>, keys_done: &mut usize) {
@@ -100,7 +114,8 @@ impl Matcher {
             Pattern::Name(anchor) if at >= *keys_done => {
                 let view = View::around(buffer, at);
                 if view.reads(at, anchor) {
-                    *keys_done = self.key(view, at, anchor.len(), spans).max(*keys_done);
+                    let length = anchor.trim_end_matches(['=', ':']).len();
+                    *keys_done = self.key(view, at, length, spans).max(*keys_done);
                 }
             }
             Pattern::Name(_) => {}
@@ -119,13 +134,16 @@ impl Matcher {
         if tokens::is_label(view.until(start), view.from(end)) {
             return end;
         }
-        let Some(certainty) = names::certainty(name) else { return end };
-        let Some(value) = values::value_of(view, start, end) else { return end };
+        let spoken = names::is_spoken(view.until(start), name);
+        let Some(certainty) = names::certainty(name).or(spoken.then_some(Certainty::Sure)) else { return end };
+        let told = || values::told(view, end, name == b"AUTH").filter(|_| certainty == Certainty::Sure || name == b"AUTH");
+        let Some(value) = values::value_of(view, start, end).or_else(told) else { return end };
         if cookies::carries_cookies(name) {
             return cookies::find(view, value, self.cookie_label, spans);
         }
         let prose = value.spaced && !value.quoted;
-        if !values::is_worth_hiding(view.slice(value.start, value.end), certainty, prose) {
+        let text = view.slice(value.start, value.end);
+        if !values::is_worth_hiding(text, certainty, prose) || spoken && !values::is_drawn(text) {
             return end;
         }
         spans.push(Span::new(Stage::Key, self.key_label, value.start, value.end).open(value.open));
@@ -139,15 +157,17 @@ fn name_run<'a>(bytes: impl Iterator<Item = &'a u8>) -> usize {
 }
 
 impl Known {
-    fn find(&self, view: View<'_>, start: usize) -> Option<Span> {
-        let bytes = view.from(start).get(..self.form.bytes.len())?;
-        let same = if self.form.exact_case { bytes == self.form.bytes } else { bytes.eq_ignore_ascii_case(&self.form.bytes) };
-        let end = start + bytes.len();
-        let alone = !self.form.whole_word || view.starts_word(start) && view.get(end).is_none_or(|next| !next.is_ascii_alphanumeric());
-        let long = bytes.len() >= known::LONGEST;
-        let mut span = Span::new(Stage::Known, self.label, start, end).open(long.then_some(super::class::Class::NotSpace));
-        span.identity = Some(self.identity);
-        (same && alone).then_some(span)
+    fn text(&self) -> Text<'_> {
+        Text { bytes: &self.form.bytes, exact_case: self.form.exact_case }
+    }
+
+    fn spans(&self, view: View<'_>, pieces: &[(usize, usize)]) -> Vec<Span> {
+        let alone = |start, end| view.starts_word(start) && view.get(end).is_none_or(|next| !next.is_ascii_alphanumeric());
+        let hides = |(start, end): &(usize, usize)| !self.form.whole_word || alone(*start, *end);
+        let long = self.form.bytes.len() >= known::LONGEST;
+        let open = long.then_some(super::class::Class::NotSpace);
+        let span = |(start, end): &(usize, usize)| Span { identity: Some(self.identity), ..Span::new(Stage::Known, self.label, *start, *end).open(open) };
+        pieces.iter().filter(|piece| hides(piece)).map(span).collect()
     }
 }
 
@@ -160,9 +180,19 @@ impl Shape {
         let end = view.run(from, self.class, AHEAD);
         let body = view.slice(from, end);
         let enough = body.len() >= self.min && body.iter().any(|byte| body.first() != Some(byte));
-        let fits = !self.strict || view.starts_word(at) && body.iter().any(u8::is_ascii_digit);
+        let fits = match self.fit {
+            Fit::Anywhere => true,
+            Fit::Digit => view.starts_word(at) && body.iter().any(u8::is_ascii_digit),
+            // A picture in base64 holds every beginning somewhere.
+            Fit::Mixed if view.before(at).is_some_and(in_base64) || view.get(end).is_some_and(in_base64) => false,
+            Fit::Mixed => view.starts_word(at) && body.iter().any(u8::is_ascii_lowercase) && body.iter().any(u8::is_ascii_uppercase),
+        };
         (enough && fits).then(|| Span::new(Stage::Shape, label, at, end).open((end == view.end()).then_some(self.class)))
     }
+}
+
+fn in_base64(byte: u8) -> bool {
+    matches!(byte, b'+' | b'/')
 }
 
 #[derive(Default)]
@@ -197,22 +227,26 @@ impl Builder {
             self.pattern(&gram, 0, Pattern::Tolerant(tolerant, identity, label));
         }
         for form in known::forms(&secret.value) {
-            let offset = rarest_gram(&form.bytes);
-            let bytes = form.bytes.clone();
-            self.pattern(&bytes, offset, Pattern::Known(Known { form, offset, identity, label }));
+            let offset = rarest_gram(&form.bytes, |_| true);
+            // A line's end may cut a gram in two, but not another one as well.
+            let other = (form.bytes.len() >= wrapped::LEAST).then(|| rarest_gram(&form.bytes, |other| other.abs_diff(offset) >= 3));
+            for offset in std::iter::once(offset).chain(other) {
+                self.pattern(&form.bytes.clone(), offset, Pattern::Known(Known { form: form.clone(), offset, identity, label }));
+            }
         }
     }
 }
 
 /// Where in the first bytes the gram stands that ordinary text holds least: mixed before letters before digits.
-fn rarest_gram(bytes: &[u8]) -> usize {
+fn rarest_gram(bytes: &[u8], fits: impl Fn(usize) -> bool) -> usize {
     let commonness = |gram: &[u8]| match gram {
         gram if gram.iter().all(u8::is_ascii_digit) => 3,
         gram if gram.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_whitespace()) => 2,
         gram if gram.iter().all(u8::is_ascii_alphabetic) => 1,
         _ => 0,
     };
-    bytes.windows(3).take(OFFSET).enumerate().min_by_key(|(_, gram)| commonness(gram)).map_or(0, |(offset, _)| offset)
+    let places = bytes.windows(3).take(OFFSET).enumerate().filter(|(offset, _)| fits(*offset));
+    places.min_by_key(|(_, gram)| commonness(gram)).map_or(0, |(offset, _)| offset)
 }
 
 /// `LINEAR_API_KEY` as a label: `linear-api-key`.

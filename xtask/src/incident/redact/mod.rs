@@ -5,6 +5,7 @@
 //! UTF-8 passed through, the same token for the same secret.
 
 mod class;
+mod commands;
 mod cookies;
 mod filter;
 mod known;
@@ -18,6 +19,7 @@ mod tokens;
 mod tolerant;
 mod values;
 mod view;
+mod wrapped;
 
 #[cfg(test)]
 mod tests;
@@ -31,9 +33,11 @@ use std::{
 pub use known::Secret;
 pub use names::{Certainty, certainty};
 pub use special::decode_base64;
+pub use stream::Source;
 
 use matcher::Matcher;
 use span::{Span, identity};
+use stream::Whole;
 use tokens::Tokens;
 
 /// How many bytes are judged at once: big enough that looking back and ahead costs a few percent.
@@ -61,6 +65,11 @@ impl Redactor {
 
     /// Copies everything, hiding what is secret.
     pub fn copy(&mut self, reader: impl Read, writer: impl Write) -> io::Result<Counts> {
+        self.follow(Whole(reader), writer)
+    }
+
+    /// The same; whenever the source waits for more, the lines that are complete are written, as behind `tail -f`.
+    pub fn follow(&mut self, reader: impl Source, writer: impl Write) -> io::Result<Counts> {
         let mut sink = Replace { labels: self.matcher.labels(), tokens: &mut self.tokens, writer, counts: Counts::new(), token: String::new(), due: false };
         stream::run(&self.matcher, reader, self.block, &mut sink)?;
         sink.writer.flush()?;
@@ -83,7 +92,7 @@ impl Redactor {
     /// Calls back with every secret in a stream.
     pub fn scan(&self, reader: impl Read, found: impl FnMut(Hit<'_>)) -> io::Result<()> {
         let mut sink = Scan { labels: self.matcher.labels(), line: 1, found };
-        stream::run(&self.matcher, reader, self.block, &mut sink)
+        stream::run(&self.matcher, Whole(reader), self.block, &mut sink)
     }
 }
 
@@ -137,6 +146,10 @@ impl<W: Write> stream::Sink for Replace<'_, W> {
         }
         Ok(())
     }
+
+    fn pause(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 fn is_line_end(byte: u8) -> bool {
@@ -169,6 +182,10 @@ impl<F: FnMut(Hit<'_>)> stream::Sink for Scan<'_, F> {
 
     fn hidden(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.count(bytes);
+        Ok(())
+    }
+
+    fn pause(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -1,7 +1,34 @@
 //! Which key names say that their value is secret: `DB_PASSWORD`, `apiKey`, `x-auth-token`. Pure; shared by the redactor and the checks.
 
 /// Where in a name to look closer: every secret name holds one of these.
-pub const ANCHORS: &[&str] = &["pass", "pwd", "secret", "token", "key", "auth", "cookie", "credential", "jwt", "sess", "sig", "dsn", "bearer"];
+pub const ANCHORS: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cookie",
+    "credential",
+    "jwt",
+    "sess",
+    "sig",
+    "dsn",
+    "bearer",
+    "psk",
+    "bindpw",
+    "pw=",
+    "pw:",
+    "kennwort",
+    "senha",
+    "otp",
+    "mfa",
+    "assertion",
+    "saml",
+    "_pat",
+    "masterauth",
+    "pincode",
+];
 
 /// How sure a name makes us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,10 +112,29 @@ const SURE: &[&str] = &[
     "vaulttoken",
     "amzsignature",
     "amzcredential",
+    "subscriptionkey",
+    "functionskey",
+    "clientassertion",
+    "samlresponse",
+    "idtokenhint",
+    "clientkeydata",
+    "secretkeybase",
+    "requirepass",
+    "masterauth",
+    "passcode",
+    "pincode",
+    "otpcode",
+    "mfacode",
+    "kennwort",
+    "motdepasse",
+    "bindpw",
+    "psk",
+    "githubpat",
 ];
 
 /// Whole names or ends that prose and programs use for other things too.
-const MAYBE: &[&str] = &["secret", "secrets", "token", "auth", "cookie", "jwt", "session", "signature", "sig", "pass", "oauth", "bearer"];
+const MAYBE: &[&str] =
+    &["secret", "secrets", "token", "auth", "cookie", "jwt", "session", "signature", "sig", "pass", "oauth", "bearer", "pw", "otp", "senha", "assertion"];
 
 /// Ends that only look like one: counts, kinds, places, parsers' tokens.
 const NOT: &[&str] = &[
@@ -128,6 +174,13 @@ pub fn certainty(name: &[u8]) -> Option<Certainty> {
     }
     let last = last_word(name);
     MAYBE.iter().any(|word| last.eq_ignore_ascii_case(word.as_bytes())).then_some(if is_compound(name) { Certainty::Sure } else { Certainty::Maybe })
+}
+
+/// `API key: …`, `secret key is …`: a name of two words, as people write it.
+pub fn is_spoken(before: &[u8], name: &[u8]) -> bool {
+    const FIRST: [&[u8]; 8] = [b"api", b"access", b"secret", b"private", b"signing", b"encryption", b"master", b"license"];
+    let word = || before.strip_suffix(b" ").unwrap_or_default().rsplit(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    (name.eq_ignore_ascii_case(b"key") || name.eq_ignore_ascii_case(b"token")) && FIRST.iter().any(|first| word().eq_ignore_ascii_case(first))
 }
 
 /// `OPENAI_KEY`, `STRIPE_SECRET`, `DB_PASS`: an environment variable whose last word is a secret's.

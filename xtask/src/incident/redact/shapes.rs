@@ -1,7 +1,7 @@
 //! The shapes that providers give their secrets: a fixed beginning, then a run of a class. Sources: the providers' own documentation of their
 //! token formats. The beginning is compared with its case; lengths are lower bounds, since formats grow.
 
-use super::class::Class::{self, Alnum, Base64, Dotted, Hex, Path, Slug, Upper, Word};
+use super::class::Class::{self, Alnum, Base64, Dotted, Hex, NotSpace, Path, Slug, Upper, Word};
 
 /// One shape.
 #[derive(Debug)]
@@ -14,19 +14,34 @@ pub struct Shape {
     pub class: Class,
     /// How much of it must follow.
     pub min: usize,
-    /// Where else it could be part of an ordinary word: it must begin a word and hold a digit.
-    pub strict: bool,
+    /// What else it must be.
+    pub fit: Fit,
+}
+
+/// Some beginnings are so rare that they say it all; others ordinary words have as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// Wherever it stands.
+    Anywhere,
+    /// It begins a word and holds a digit.
+    Digit,
+    /// It begins a word and holds upper and lower case.
+    Mixed,
 }
 
 const fn sure(label: &'static str, anchor: &'static str, class: Class, min: usize) -> Shape {
-    Shape { label, anchor, class, min, strict: false }
+    Shape { label, anchor, class, min, fit: Fit::Anywhere }
 }
 
 const fn strict(label: &'static str, anchor: &'static str, class: Class, min: usize) -> Shape {
-    Shape { label, anchor, class, min, strict: true }
+    Shape { label, anchor, class, min, fit: Fit::Digit }
 }
 
-/// All of them.
+const fn mixed(label: &'static str, anchor: &'static str, class: Class, min: usize) -> Shape {
+    Shape { label, anchor, class, min, fit: Fit::Mixed }
+}
+
+/// All of them. What has no fixed beginning (a bare hexadecimal number) is found by its key's name only.
 pub static SHAPES: &[Shape] = &[
     // forges and registries
     sure("github-token", "ghp_", Word, 30),
@@ -42,6 +57,11 @@ pub static SHAPES: &[Shape] = &[
     sure("gitlab-token", "glptt-", Dotted, 20),
     sure("gitlab-token", "glsoat-", Dotted, 20),
     sure("gitlab-token", "glagent-", Dotted, 20),
+    sure("gitlab-token", "glft-", Slug, 20),
+    sure("gitlab-token", "glimt-", Slug, 20),
+    sure("gitlab-token", "glffct-", Slug, 20),
+    sure("gitlab-token", "gloas-", Slug, 20),
+    sure("gitlab-token", "GR1348941", Slug, 20),
     strict("bitbucket-token", "ATBB", Alnum, 24),
     strict("bitbucket-token", "ATCTT3", Base64, 40),
     sure("npm-token", "npm_", Alnum, 30),
@@ -51,13 +71,29 @@ pub static SHAPES: &[Shape] = &[
     strict("crates-token", "cio", Alnum, 32),
     sure("docker-token", "dckr_pat_", Slug, 20),
     sure("docker-token", "dckr_oat_", Slug, 20),
+    sure("swarm-token", "SWMTKN-1-", Slug, 50),
+    strict("k3s-token", "K10", NotSpace, 64),
+    sure("openshift-token", "sha256~", Slug, 40),
+    strict("nuget-key", "oy2", Alnum, 43),
+    sure("clojars-token", "CLOJARS_", Alnum, 40),
+    sure("packagist-token", "packagist_", Word, 40),
+    sure("artifactory-token", "cmVmdGtuO", Alnum, 50),
+    strict("artifactory-key", "AKCp", Alnum, 60),
     // language models
     sure("anthropic-key", "sk-ant-", Slug, 20),
     sure("openai-key", "sk-proj-", Slug, 20),
     sure("openai-key", "sk-svcacct-", Slug, 20),
     sure("openai-key", "sk-admin-", Slug, 20),
     strict("openai-key", "sk-", Slug, 20),
-    strict("huggingface-token", "hf_", Alnum, 30),
+    mixed("huggingface-token", "hf_", Alnum, 30),
+    mixed("huggingface-token", "api_org_", Alnum, 30),
+    sure("together-key", "tgp_v1_", Slug, 40),
+    mixed("fireworks-key", "fw_", Alnum, 20),
+    strict("e2b-key", "e2b_", Hex, 40),
+    strict("cerebras-key", "csk-", Alnum, 40),
+    sure("wandb-key", "wandb_v1_", Slug, 40),
+    strict("firecrawl-key", "fc-", Hex, 32),
+    mixed("openai-refresh-token", "rt_", Dotted, 40),
     sure("replicate-token", "r8_", Alnum, 30),
     sure("groq-key", "gsk_", Alnum, 40),
     sure("xai-key", "xai-", Alnum, 40),
@@ -88,6 +124,19 @@ pub static SHAPES: &[Shape] = &[
     sure("fly-token", "fo1_", Slug, 30),
     sure("netlify-token", "nfp_", Alnum, 30),
     sure("vercel-token", "vercel_blob_rw_", Word, 20),
+    mixed("vercel-token", "vcp_", Alnum, 40),
+    mixed("vercel-token", "vca_", Alnum, 40),
+    mixed("vercel-token", "vci_", Alnum, 40),
+    mixed("vercel-token", "vcr_", Alnum, 40),
+    mixed("vercel-token", "vck_", Alnum, 40),
+    strict("neon-key", "napi_", Alnum, 40),
+    mixed("render-key", "rnd_", Alnum, 28),
+    strict("prefect-key", "pnu_", Alnum, 30),
+    strict("prefect-key", "pnb_", Alnum, 30),
+    mixed("yandex-key", "AQVN", Slug, 35),
+    strict("cloudflare-key", "v1.0-", Slug, 150),
+    mixed("cloudflare-token", "cfut_", Alnum, 30),
+    mixed("cloudflare-token", "cfat_", Alnum, 30),
     sure("supabase-key", "sbp_", Hex, 40),
     sure("supabase-key", "sb_secret_", Slug, 20),
     sure("planetscale-token", "pscale_tkn_", Dotted, 30),
@@ -117,6 +166,7 @@ pub static SHAPES: &[Shape] = &[
     sure("slack-webhook", "hooks.slack.com/triggers/", Path, 20),
     sure("discord-webhook", "discord.com/api/webhooks/", Path, 20),
     sure("discord-webhook", "discordapp.com/api/webhooks/", Path, 20),
+    sure("zapier-webhook", "hooks.zapier.com/hooks/catch/", Path, 8),
     sure("teams-webhook", ".webhook.office.com/webhookb2/", Path, 30),
     sure("linear-key", "lin_api_", Alnum, 20),
     sure("linear-token", "lin_oauth_", Alnum, 20),
@@ -124,7 +174,19 @@ pub static SHAPES: &[Shape] = &[
     sure("notion-token", "ntn_", Alnum, 30),
     sure("atlassian-token", "ATATT3", Base64, 40),
     sure("figma-token", "figd_", Slug, 30),
-    sure("airtable-token", "patAA", Dotted, 60),
+    mixed("notion-token", "secret_", Alnum, 43),
+    sure("typeform-token", "tfp_", Slug, 40),
+    sure("contentful-token", "CFPAT-", Slug, 40),
+    sure("hubspot-token", "pat-na1-", Slug, 36),
+    sure("hubspot-token", "pat-na2-", Slug, 36),
+    sure("hubspot-token", "pat-eu1-", Slug, 36),
+    mixed("resend-key", "re_", Word, 30),
+    sure("readme-key", "rdme_", Alnum, 60),
+    sure("frameio-token", "fio-u-", Slug, 60),
+    strict("adobe-secret", "p8e-", Alnum, 32),
+    mixed("dropbox-token", "sl.", Dotted, 120),
+    mixed("facebook-token", "EAA", Alnum, 80),
+    mixed("instagram-token", "IGQV", Slug, 100),
     strict("sendgrid-key", "SG.", Dotted, 40),
     strict("mailgun-key", "key-", Hex, 32),
     strict("sendinblue-key", "xkeysib-", Slug, 40),
@@ -137,6 +199,22 @@ pub static SHAPES: &[Shape] = &[
     sure("stripe-webhook-secret", "whsec_", Base64, 20),
     sure("square-token", "sq0atp-", Slug, 20),
     sure("square-token", "sq0csp-", Slug, 30),
+    mixed("square-token", "EAAA", Slug, 56),
+    sure("braintree-token", "access_token$production$", NotSpace, 30),
+    sure("braintree-token", "access_token$sandbox$", NotSpace, 30),
+    sure("razorpay-key", "rzp_live_", Alnum, 14),
+    sure("plaid-token", "access-production-", Slug, 36),
+    sure("plaid-token", "access-sandbox-", Slug, 36),
+    sure("flutterwave-key", "FLWSECK_TEST-", Slug, 30),
+    sure("flutterwave-key", "FLWSECK-", Slug, 30),
+    strict("easypost-key", "EZAK", Alnum, 50),
+    strict("easypost-key", "EZTK", Alnum, 50),
+    sure("paddle-key", "pdl_live_apikey_", Word, 40),
+    sure("paddle-key", "pdl_sdbx_apikey_", Word, 40),
+    sure("shippo-token", "shippo_live_", Hex, 40),
+    sure("shippo-token", "shippo_test_", Hex, 40),
+    sure("duffel-token", "duffel_live_", Slug, 40),
+    sure("duffel-token", "duffel_test_", Slug, 40),
     sure("shopify-token", "shpat_", Hex, 30),
     sure("shopify-token", "shpca_", Hex, 30),
     sure("shopify-token", "shppa_", Hex, 30),
@@ -151,6 +229,18 @@ pub static SHAPES: &[Shape] = &[
     strict("newrelic-key", "NRII-", Slug, 20),
     sure("circleci-token", "CCIPAT_", Word, 40),
     sure("buildkite-token", "bkua_", Hex, 40),
+    strict("posthog-key", "phx_", Alnum, 40),
+    strict("honeycomb-key", "hcaik_", Alnum, 40),
+    strict("honeycomb-key", "hcxik_", Alnum, 40),
+    strict("axiom-token", "xaat-", Slug, 36),
+    strict("axiom-token", "xapt-", Slug, 36),
+    sure("logfire-token", "pylf_v1_", Word, 40),
+    strict("sonar-token", "squ_", Hex, 40),
+    strict("sonar-token", "sqp_", Hex, 40),
+    strict("sonar-token", "sqa_", Hex, 40),
+    strict("temporal-key", "tmprl_", Slug, 40),
+    strict("dbt-token", "dbtc_", Slug, 38),
+    strict("dbt-token", "dbtu_", Slug, 38),
     strict("launchdarkly-key", "sdk-", Slug, 36),
     sure("dynatrace-token", "dt0c01.", Dotted, 60),
 ];

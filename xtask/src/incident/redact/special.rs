@@ -2,6 +2,7 @@
 
 use super::{
     class::Class,
+    commands,
     span::{Span, Stage, identity},
     tokens,
     view::{AHEAD, View},
@@ -22,18 +23,69 @@ pub enum Special {
     PrivateKey,
     /// `123456789:AA…`
     Telegram,
+    /// A fixed part in the middle: `….atlasv1.…`
+    Middle(&'static Middle),
+    /// `SK` and 32 hexadecimal digits.
+    Twilio,
+    /// `curl -u ann:…`, `redis-cli -a …`, `mysql -p…`, `sshpass -p …`
+    CommandLine(&'static str),
+    /// `MTIz….….…`: a bot's number in base64, a time, a signature.
+    Discord,
+    /// `?code=…` of an authorization.
+    Code,
+    /// `IDENTIFIED BY '…'`
+    Identified,
+    /// `thin:ann/…@host`
+    Oracle,
 }
+
+/// What stands before and after a fixed part.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Middle {
+    anchor: &'static str,
+    before: (Class, usize),
+    after: (Class, usize),
+}
+
+static ATLAS: Middle = Middle { anchor: ".atlasv1.", before: (Class::Alnum, 14), after: (Class::Slug, 60) };
+static AZURE_7: Middle = Middle { anchor: "7Q~", before: (Class::Slug, 3), after: (Class::Tilde, 31) };
+static AZURE_8: Middle = Middle { anchor: "8Q~", before: (Class::Slug, 3), after: (Class::Tilde, 31) };
+static AZDO: Middle = Middle { anchor: "AZDO", before: (Class::Alnum, 76), after: (Class::Alnum, 4) };
+static MAILCHIMP: Middle = Middle { anchor: "-us", before: (Class::Hex, 32), after: (Class::Alnum, 1) };
 
 impl Special {
     /// All of them, with the text that each begins with.
-    pub const ALL: [(Self, &'static str, &'static str); 6] = [
+    pub const ALL: &[(Self, &'static str, &'static str)] = &[
         (Self::UrlPassword, "url-password", "://"),
         (Self::Jwt, "jwt", "eyJ"),
         (Self::Bearer, "bearer-token", "bearer"),
         (Self::Basic, "basic-auth", "basic"),
         (Self::PrivateKey, "private-key", "-----BEGIN"),
         (Self::Telegram, "telegram-token", ":AA"),
+        (Self::Middle(&ATLAS), "terraform-token", ATLAS.anchor),
+        (Self::Middle(&AZURE_7), "azure-secret", AZURE_7.anchor),
+        (Self::Middle(&AZURE_8), "azure-secret", AZURE_8.anchor),
+        (Self::Middle(&AZDO), "azure-devops-token", AZDO.anchor),
+        (Self::Middle(&MAILCHIMP), "mailchimp-key", MAILCHIMP.anchor),
+        (Self::CommandLine("curl"), "password", "curl"),
+        (Self::CommandLine("redis-cli"), "password", "redis-cli"),
+        (Self::CommandLine("mysql"), "password", "mysql"),
+        (Self::CommandLine("sshpass"), "password", "sshpass"),
+        (Self::Discord, "discord-token", "MTA"),
+        (Self::Discord, "discord-token", "MTE"),
+        (Self::Discord, "discord-token", "MTI"),
+        (Self::Discord, "discord-token", "MTM"),
+        (Self::Discord, "discord-token", "MTQ"),
+        (Self::Code, "authorization-code", "?code="),
+        (Self::Code, "authorization-code", "&code="),
+        (Self::Identified, "password", "identified by"),
+        (Self::Oracle, "url-password", ":thin:"),
     ];
+
+    /// What a Twilio key begins with: one for each first digit.
+    pub fn twilio() -> impl Iterator<Item = String> {
+        "0123456789abcdef".chars().map(|digit| format!("SK{digit}"))
+    }
 
     /// Finds what must be hidden at this place.
     pub fn find(self, view: View<'_>, at: usize, label: u32, spans: &mut Vec<Span>) {
@@ -44,6 +96,13 @@ impl Special {
             Self::Basic => spans.extend(basic(view, at, label)),
             Self::PrivateKey => private_key(view, at, label, spans),
             Self::Telegram => spans.extend(telegram(view, at, label)),
+            Self::Middle(middle) => spans.extend(middle.find(view, at, label)),
+            Self::Twilio => spans.extend(twilio(view, at, label)),
+            Self::CommandLine(program) => spans.extend(commands::find(view, at, program, label)),
+            Self::Discord => spans.extend(discord(view, at, label)),
+            Self::Code => spans.extend(code(view, at, label)),
+            Self::Identified => spans.extend(commands::identified(view, at, label)),
+            Self::Oracle => spans.extend(commands::oracle(view, at, label)),
         }
     }
 }
@@ -149,6 +208,40 @@ pub fn decode_base64(text: &[u8]) -> Vec<u8> {
     out
 }
 
+impl Middle {
+    fn find(&self, view: View<'_>, at: usize, label: u32) -> Option<Span> {
+        let from = at + self.anchor.len();
+        let fits = view.slice(at, from) == self.anchor.as_bytes();
+        let before = view.until(at).iter().rev().take_while(|byte| self.before.0.holds(**byte)).take(128).count();
+        let end = fits.then(|| view.run(from, self.after.0, 512))?;
+        let exact = self.before.1 == 3 || before == self.before.1;
+        (exact && before >= self.before.1 && end - from >= self.after.1).then(|| shape(label, at - self.before.1, end))
+    }
+}
+
+fn twilio(view: View<'_>, at: usize, label: u32) -> Option<Span> {
+    let end = view.run(at + 2, Class::Hex, 40);
+    let alone = view.get(end).is_none_or(|next| !next.is_ascii_alphanumeric());
+    (view.slice(at, at + 2) == b"SK" && end == at + 34 && alone && view.starts_word(at)).then(|| shape(label, at, end))
+}
+
+fn discord(view: View<'_>, at: usize, label: u32) -> Option<Span> {
+    let number = view.run(at, Class::Alnum, 40);
+    let time = view.run(number + 1, Class::Slug, 16);
+    let end = view.run(time + 1, Class::Slug, 80);
+    let dots = view.get(number) == Some(b'.') && view.get(time) == Some(b'.');
+    let fits = (22..=28).contains(&(number - at)) && (6..=7).contains(&(time - number - 1)) && end - time > 27;
+    (dots && fits && view.slice(at, at + 2) == b"MT" && view.starts_word(at)).then(|| shape(label, at, end))
+}
+
+/// An exit code or a country's code is shorter.
+fn code(view: View<'_>, at: usize, label: u32) -> Option<Span> {
+    let end = view.run(at + 6, Class::Path, 2048);
+    let body = view.slice(at + 6, end);
+    let is = view.reads(at + 1, "code=") && body.len() >= 10 && body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_alphabetic);
+    is.then(|| shape(label, at + 6, end))
+}
+
 fn telegram(view: View<'_>, at: usize, label: u32) -> Option<Span> {
     let digits = view.until(at).iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let end = view.run(at + 1, Class::Slug, 64);
@@ -178,6 +271,13 @@ fn private_key(view: View<'_>, at: usize, label: u32, spans: &mut Vec<Span>) {
         span.identity = Some(identity(&whole));
         span.open = (reaches && span.end >= view.end().saturating_sub(1)).then_some(Class::KeyBody);
     }
+}
+
+/// Whether a private key begins here whose end isn't there yet. Until then nobody can tell which short line is its last.
+pub fn is_open_key(view: View<'_>, at: usize) -> bool {
+    const LARGEST: usize = 16 * 1024;
+    let rest = view.from(at);
+    rest.len() < LARGEST && !rest.windows(8).any(|window| window == b"-----END") && key_header(view, at).is_some()
 }
 
 /// One past `-----BEGIN … PRIVATE KEY…-----`, where that stands here.

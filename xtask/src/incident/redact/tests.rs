@@ -112,12 +112,12 @@ fn private_keys_in_every_dress() {
 
 #[test]
 fn every_shape_is_found_in_every_place() {
-    let body = "A1b2C3d4E5f6A7b8C9d0A1b2C3d4E5f6A7b8C9d0A1b2C3d4E5f6A7b8C9d0A1b2C3d4";
+    let body = "A1b2C3d4E5f6A7b8C9d0A1b2C3d4E5f6A7b8C9d0A1b2C3d4E5f6A7b8C9d0A1b2C3d4".repeat(3);
     for shape in shapes::SHAPES {
         let body = match shape.class {
             class::Class::Hex => body.to_lowercase(),
             class::Class::Upper => body.to_uppercase(),
-            _ => body.to_owned(),
+            _ => body.clone(),
         };
         let secret = format!("{}{body}", shape.anchor);
         for around in ["{}", "x {} y", "\"{}\"", "a\\n{}\\n", "k=%20{}", "\x1b[32m{}\x1b[0m", "\\u0022{}\\u0022"] {

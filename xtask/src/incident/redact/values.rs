@@ -31,6 +31,9 @@ pub fn value_of(view: View<'_>, name_start: usize, name_end: usize) -> Option<Va
     if matches!(view.from(at), [b'|' | b'>', b'\n', ..] | [b'|' | b'>', b'-', b'\n', ..]) {
         at = view.skip_blanks(at + view.from(at).iter().position(|byte| *byte == b'\n')? + 1);
     }
+    if quote_less_structure(view, at) {
+        return None;
+    }
     let (start, quote) = opening(view, at);
     let start = skip_scheme(view, start);
     let end = match quote {
@@ -40,6 +43,60 @@ pub fn value_of(view: View<'_>, name_start: usize, name_end: usize) -> Option<Va
     let capped = end >= start + MOST;
     let open = capped.then_some(quote.map_or(Class::NotSpace, |quote| Class::Until(quote.sign)));
     Some(Value { start, end: end.min(start + MOST), quoted: quote.is_some(), spaced, open })
+}
+
+/// A value that follows its key's name in some looser way: `password is x`, `"x-api-key", "x"`, `TOKEN -> x`, `requirepass x`, `PASSWORD 'x'`. Only
+/// where it looks drawn by a machine: the same words stand in sentences. `two`: a word may stand between.
+pub fn told(view: View<'_>, name_end: usize, two: bool) -> Option<Value> {
+    let closed = skip_closers(view, name_end);
+    let mut at = view.skip_blanks(closed);
+    at = match view.from(at) {
+        [b'-', b'>', ..] => at + 2,
+        [b',', ..] | [b'<', b'<', b'<', ..] if closed > name_end || view.get(at) == Some(b'<') => {
+            at + view.from(at).iter().take_while(|byte| matches!(byte, b',' | b'<')).count()
+        }
+        _ if at == closed && view.get(at) != Some(b':') => return None,
+        _ => said(view, at).unwrap_or(at),
+    };
+    let words = if two { 2 } else { 1 };
+    for _ in 0..words {
+        let (start, quote) = opening(view, skip_wrapping(view, view.skip_blanks(at)));
+        let end = quote.map_or_else(
+            || start + Class::NotSpace.run(view.from(start).get(..MOST.min(view.from(start).len())).unwrap_or_default()),
+            |quote| quoted_end(view, start, quote),
+        );
+        let end = if quote.is_some() {
+            end
+        } else {
+            end - view.slice(start, end).iter().rev().take_while(|byte| matches!(byte, b'.' | b',' | b';' | b')' | b'"' | b'\'' | b'!')).count()
+        };
+        if is_drawn(view.slice(start, end)) {
+            return Some(Value { start, end, quoted: true, spaced: true, open: None });
+        }
+        at = end;
+    }
+    None
+}
+
+/// One past `is`, `for ann:`, `was set to` and the like on the same line.
+fn said(view: View<'_>, at: usize) -> Option<usize> {
+    const FAR: usize = 48;
+    let text = view.from(at);
+    let text = text.get(..FAR).unwrap_or(text);
+    let text = text.split(|byte| matches!(byte, b'\n' | b'"' | b'{' | b'(')).next().unwrap_or_default();
+    let ends = [&b": "[..], b" is ", b" to ", b"is "]
+        .into_iter()
+        .filter_map(|end| text.windows(end.len()).position(|window| window == end).map(|found| found + end.len()));
+    ends.max().map(|end| at + end)
+}
+
+/// Whether a value looks as if a machine had drawn it: letters and digits mixed, no path, no name.
+pub fn is_drawn(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let turns = value.iter().zip(value.iter().skip(1)).filter(|(a, b)| a.is_ascii_digit() != b.is_ascii_digit()).count();
+    let plain = value.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'\\' | b'(' | b'<' | b'[' | b'{'));
+    (8..=512).contains(&value.len()) && digits >= 1 && letters >= 3 && turns >= 2 && plain && !value.starts_with(tokens::OPENING.as_bytes())
 }
 
 /// Whether a value should be hidden, given how sure the name makes us.
@@ -74,14 +131,27 @@ fn is_reference(text: &[u8]) -> bool {
     }
 }
 
+const QUOTES: [&str; 7] = ["&quot;", "&#34;", "&#39;", "%22", "\\u0022", "\\x22", "\\u0027"];
+const SEPARATORS: [&str; 8] = ["%3d", "%3a", "\\u003d", "\\u003a", "\\x3d", "\\x3a", "&#61;", "&#58;"];
+
+/// One past an escaped sign that stands here.
+fn escaped(view: View<'_>, at: usize, signs: &[&str]) -> Option<usize> {
+    signs.iter().find(|sign| view.reads(at, sign)).map(|sign| at + sign.len())
+}
+
 /// What may close a name before the separator: `"`, `\"`, `']`, `&quot;`, `%22`.
 fn skip_closers(view: View<'_>, mut at: usize) -> usize {
     for _ in 0..16 {
         at = view.skip_colours(at);
+        if escaped(view, at, &SEPARATORS).is_some() {
+            break;
+        }
+        if let Some(end) = escaped(view, at, &QUOTES) {
+            at = end;
+            continue;
+        }
         match view.from(at) {
             [b'"' | b'\'' | b'`' | b'\\' | b']', ..] => at += 1,
-            _ if view.reads(at, "&quot;") => at += 6,
-            _ if view.reads(at, "%22") => at += 3,
             _ => break,
         }
     }
@@ -97,7 +167,7 @@ fn separator(view: View<'_>, name_start: usize, closed: usize) -> Option<usize> 
         [b'=' | b':', ..] => Some(at + 1),
         [b'>', ..] if at == closed && view.before(name_start) == Some(b'<') => Some(at + 1),
         [b',', ..] if flag => Some(at + 1),
-        _ if view.reads(at, "%3d") || view.reads(at, "%3a") => Some(at + 3),
+        _ if escaped(view, at, &SEPARATORS).is_some() => escaped(view, at, &SEPARATORS),
         [next, ..] if flag && at > closed && *next != b'-' && !next.is_ascii_whitespace() => Some(at),
         _ => None,
     }
@@ -111,7 +181,17 @@ fn named_value(view: View<'_>, closed: usize) -> Option<usize> {
         return None;
     }
     let closed = view.skip_blanks(skip_closers(view, word + 5));
-    matches!(view.get(closed), Some(b':' | b'=')).then_some(closed + 1)
+    let value = matches!(view.get(closed), Some(b':' | b'=')).then_some(closed + 1)?;
+    Some(typed_value(view, value).unwrap_or(value))
+}
+
+/// `{"stringValue": ` as OpenTelemetry and DynamoDB write it.
+fn typed_value(view: View<'_>, at: usize) -> Option<usize> {
+    let brace = view.skip_blanks(at);
+    (view.get(brace) == Some(b'{')).then_some(())?;
+    let kind = brace + 1 + view.from(brace + 1).iter().take(40).position(|byte| byte.is_ascii_alphabetic())?;
+    let closed = view.skip_blanks(skip_closers(view, kind + Class::Word.run(view.from(kind).get(..24)?)));
+    (view.get(closed) == Some(b':')).then_some(closed + 1)
 }
 
 /// What programs print around a value: `Some("x")`, `b'x'`, `[x`.
@@ -119,11 +199,19 @@ fn skip_wrapping(view: View<'_>, mut at: usize) -> usize {
     for _ in 0..3 {
         if view.reads(at, "Some(") {
             at += 5;
+        } else if view.get(at) == Some(b'[') && matches!(view.get(view.skip_blanks(at + 1)), Some(b'"' | b'\'')) {
+            at = view.skip_blanks(at + 1);
         } else if matches!(view.from(at), [b'b' | b'r' | b'u' | b'f', b'"' | b'\'', ..] | [b'[' | b'(', b'"' | b'\'', ..]) {
             at += 1;
         }
     }
     at
+}
+
+/// `{"a":…`, `[`: more keys and values begin here, no value.
+fn quote_less_structure(view: View<'_>, at: usize) -> bool {
+    let inner = || view.from(at + 1).first().is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'\\' | b'{' | b'}' | b'[' | b']'));
+    matches!(view.get(at), Some(b'{' | b'[')) && inner()
 }
 
 #[derive(Clone, Copy)]
@@ -134,11 +222,13 @@ struct Quote {
 
 /// The quote that opens a value, with the backslashes before it, and where the value begins.
 fn opening(view: View<'_>, at: usize) -> (usize, Option<Quote>) {
+    if let Some(start) = escaped(view, at, &QUOTES) {
+        // Its own first sign ends the value again: `&`, `%`, `\`.
+        return (start, view.get(at).map(|sign| Quote { sign, escapes: 0 }));
+    }
     let escapes = view.from(at).iter().take(8).take_while(|byte| **byte == b'\\').count();
     match view.get(at + escapes) {
         Some(sign @ (b'"' | b'\'' | b'`')) => (at + escapes + 1, Some(Quote { sign, escapes })),
-        _ if view.reads(at, "&quot;") => (at + 6, Some(Quote { sign: b'&', escapes: 0 })),
-        _ if view.reads(at, "%22") => (at + 3, Some(Quote { sign: b'%', escapes: 0 })),
         _ => (at, None),
     }
 }

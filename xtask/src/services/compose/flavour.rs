@@ -3,7 +3,10 @@
 use std::sync::OnceLock;
 
 use crate::{
-    effects::process::{Program, words},
+    effects::{
+        patience,
+        process::{Program, words},
+    },
     kernel::{Error, Result},
 };
 
@@ -43,9 +46,15 @@ fn find() -> Result<Flavour> {
         });
     }
     ["docker compose", "docker-compose"].into_iter().find_map(ask).ok_or_else(|| {
-        Error::unexpected("there is no Docker Compose: neither `docker compose` nor `docker-compose` works")
-            .hint("install the Compose plugin of Docker (package docker-compose-plugin or docker-compose)")
+        // One that hangs is there all the same.
+        let silent = ["docker", "docker-compose"].into_iter().find_map(patience::silence);
+        silent.unwrap_or_else(none)
     })
+}
+
+fn none() -> Error {
+    Error::unexpected("there is no Docker Compose: neither `docker compose` nor `docker-compose` works")
+        .hint("install the Compose plugin of Docker (package docker-compose-plugin or docker-compose)")
 }
 
 fn ask(line: &str) -> Option<Flavour> {

@@ -4,7 +4,7 @@
 //! once, and said with the file to set them in.
 
 mod flavour;
-mod rendered;
+pub mod rendered;
 mod source;
 pub mod variables;
 

@@ -47,6 +47,17 @@ pub struct Service {
     pub restart: Option<String>,
     /// `host` makes every port public.
     pub network_mode: Option<String>,
+    /// What becomes of what it prints; none is the engine's default.
+    pub logging: Option<Logging>,
+}
+
+/// What becomes of what a service prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logging {
+    /// `json-file`, `local`, `journald`; none is the engine's default.
+    pub driver: Option<String>,
+    /// `max-size`, `max-file`.
+    pub options: BTreeMap<String, String>,
 }
 
 /// A published port.
@@ -150,7 +161,13 @@ fn service(value: &Value) -> Service {
         command: strings(value.get("command")),
         restart: text(value.get("restart")),
         network_mode: text(value.get("network_mode")),
+        logging: value.get("logging").map(logging),
     }
+}
+
+fn logging(value: &Value) -> Logging {
+    let options = value.get("options").and_then(Value::as_object).into_iter().flatten();
+    Logging { driver: text(value.get("driver")), options: options.filter_map(|(name, value)| Some((name.clone(), text(Some(value))?))).collect() }
 }
 
 fn text(value: Option<&Value>) -> Option<String> {

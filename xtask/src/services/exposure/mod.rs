@@ -4,6 +4,7 @@
 pub mod data;
 mod healthchecks;
 mod images;
+pub mod logging;
 mod secrets;
 
 use super::compose::{Files, Rendered, Service};

@@ -12,6 +12,7 @@ mod github;
 mod github_forge;
 mod github_kills;
 mod github_line;
+mod github_preflight;
 mod github_release;
 mod house;
 mod incident;

@@ -27,10 +27,10 @@ pub(super) fn run(session: &Session, args: &BuildArgs) -> Result<Answer> {
     let project = session.project()?;
     let choice = choice(args, &project)?;
     let ground = preflight::survey(&project, &choice)?;
-    let mut findings = preflight::repository(&project.config, &ground, &project.git()?, &[], args.allow_dirty)?;
+    let mut findings = preflight::repository(&project.config, &ground, &[], args.allow_dirty);
     findings.extend(preflight::versions(&project.config, &ground));
     let targets = preflight::targets(&ground.subject, &args.target);
-    let plan = plan::plan(&project.config, ground.subject, forges::kind(&project, None), &targets, &build::host_target())?;
+    let plan = plan::plan(&project.config, ground.subject, forges::kind(&project, None), &targets, &build::host_target)?;
     let out = args
         .out
         .clone()

@@ -105,7 +105,7 @@ fn tag(project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
         return Ok(vec![Finding::note("no-tag", "there is no tag yet, and no source holds a version")]);
     }
     let ground = preflight::survey(project, &choice)?;
-    preflight::repository(&project.config, &ground, &git, &[], false)
+    Ok(preflight::repository(&project.config, &ground, &[], false))
 }
 
 fn build_tools(project: &Project) -> Result<Vec<Finding>> {
@@ -146,9 +146,8 @@ const SHELLS_OWN: [&str; 24] = [
 fn forge(session: &Session, project: &Project, args: &CheckArgs) -> Result<Vec<Finding>> {
     let forge = forges::open(session, project, args.forge)?;
     let ground = preflight::survey(project, &choice(project, args)?)?;
-    let survey = forge.survey()?;
-    let mut findings = preflight::forge(forge.as_ref(), &ground, Vec::new(), &survey)?;
-    // Whoever asks for findings alone can spend some requests more than a release.
-    findings.extend(forge.inspect(&preflight::intent(&ground, Vec::new()))?);
+    let intent = preflight::intent(&ground, Vec::new());
+    let mut findings = preflight::forge(forge.as_ref(), &intent, &forge.survey()?)?;
+    findings.extend(forge.inspect(&intent)?);
     Ok(findings)
 }

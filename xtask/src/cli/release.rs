@@ -13,13 +13,13 @@ use super::{
 use crate::{
     config::Project,
     effects::{clock, files, scratch::Scratch},
-    forge::{Draft, Forge, Survey},
-    kernel::{Error, Finding, Kind, Result, Severity},
+    forge::{Draft, Forge, Release, Survey},
+    kernel::{Error, Finding, Kind, Result},
     ledger::{Entry, Ledger},
     release::{
         build::{self, Place},
         cache::Cache,
-        merge, notes,
+        foresee, merge, notes,
         plan::{self, ReleasePlan},
         preflight::{self, Ground},
         publish::{self, Published, State, Terms},
@@ -38,12 +38,15 @@ pub(crate) struct Prepared {
     /// The text; none lets the forge write it.
     pub(crate) notes: Option<String>,
     pub(crate) findings: Vec<Finding>,
+    /// Only making the draft can tell whether this may be published: it is made before the build.
+    pub(crate) draft_first: bool,
 }
 
 pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     let project = session.project()?;
     let forge = forges::open(session, &project, args.forge)?;
     let _lock = session.release_lock(&project, "release")?;
+    look_ahead(&project, forge.as_ref(), args);
     let prepared = prepare(&project, forge.as_ref(), args)?;
     let answer = show::plan(&prepared.plan, &prepared.findings, &forge.place());
     if prepared.findings.iter().any(Finding::is_error) {
@@ -62,9 +65,27 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
 /// Builds, publishes, records what was prepared. `home` keeps ledger, cache and rules; it is another place than the project's where an old source is released again.
 pub(crate) fn go(session: &Session, project: &Project, home: &Project, forge: &dyn Forge, prepared: &Prepared, args: &ReleaseArgs) -> Result<Answer> {
     let out = project.state().join("dist").join(&prepared.plan.subject.tag.name);
-    let verified = gather(session, project, prepared, args, &out)?;
-    let published = publish(session, project, forge, prepared, &verified, args)?;
+    let draft = draft(project, prepared, args);
+    let opened = if prepared.draft_first { Some(forge.open_draft(&draft, &prepared.survey)?) } else { None };
+    let verified = gather(session, project, prepared, args, &out).map_err(|error| withdrawn(forge, opened.as_ref(), error))?;
+    let latest = publish::is_latest(prepared.plan.subject.version(), draft.prerelease, &prepared.survey, &project.config.tag);
+    let terms = Terms { draft, opened, latest, only_draft: args.draft };
+    let published = publish(session, project, forge, prepared, &verified, &terms)?;
     finish(session, home, forge, prepared, &verified, &published)
+}
+
+/// What the forge is asked first needs nothing but the tag's name: it goes on beside the questions to git.
+fn look_ahead(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) {
+    let tag = args.tag.as_deref().and_then(|tag| project.config.tag.read_loose(tag).ok());
+    forge.look_ahead(tag.as_ref().map(|tag| tag.name.as_str()));
+}
+
+/// Nothing was built for the draft that was made beforehand: it goes, and the build's own error is what is told.
+fn withdrawn(forge: &dyn Forge, opened: Option<&Release>, error: Error) -> Error {
+    match opened.map(|draft| (draft, forge.remove(draft))) {
+        Some((draft, Err(_))) => error.hint(format!("an empty draft of {} is left on {}: the next run goes on with it", draft.tag, forge.place())),
+        _ => error,
+    }
 }
 
 /// Findings end with exit 3; where only credentials are missing, with 4: nothing in the repository needs to change.
@@ -77,17 +98,21 @@ fn not_ready(findings: &[Finding]) -> Kind {
 pub(crate) fn prepare(project: &Project, forge: &dyn Forge, args: &ReleaseArgs) -> Result<Prepared> {
     let ground = preflight::survey_beside(project, &choice(args), &args.from)?;
     let targets = preflight::targets(&ground.subject, &args.target);
-    let plan = plan::plan(&project.config, ground.subject.clone(), forges::kind(project, args.forge), &targets, &build::host_target())?;
+    let plan = plan::plan(&project.config, ground.subject.clone(), forges::kind(project, args.forge), &targets, &build::host_target)?;
+    let foreseen = foresee::raw(project, &ground, &plan)?;
     let survey = forge.survey()?;
     let released = preflight::released(&project.config, &survey);
-    let mut findings = preflight::repository(&project.config, &ground, &project.git()?, &released, args.allow_dirty)?;
+    let mut findings = preflight::repository(&project.config, &ground, &released, args.allow_dirty);
     findings.extend(preflight::versions(&project.config, &ground));
     findings.extend(burnt(project, &ground)?);
     let universal = [plan.sbom.clone(), plan::MANIFEST.into(), plan::SUMS.into()];
-    let names = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).chain(universal).collect();
-    findings.extend(preflight::forge(forge, &ground, names, &survey)?);
+    let names: Vec<String> = plan.units.iter().flat_map(|unit| unit.files.iter().cloned()).chain(universal).collect();
+    findings.extend(foresee::judge(&foreseen, &names, &forge.limits(), forge.kind()));
+    let intent = preflight::intent(&ground, names.into_iter().chain(foreseen.into_iter().map(|file| file.name)).collect());
+    findings.extend(preflight::forge(forge, &intent, &survey)?);
     let notes = text(project, &ground, args)?;
-    Ok(Prepared { plan, survey, notes, findings })
+    let draft_first = forge.draft_comes_first(&intent, &survey);
+    Ok(Prepared { plan, survey, notes, findings, draft_first })
 }
 
 /// A tag whose immutable release was removed from here is burnt: GitHub tells that only when it is too late, the ledger knows.
@@ -143,20 +168,20 @@ fn rehearse(session: &Session, project: &Project, forge: &dyn Forge, prepared: &
     Ok(())
 }
 
-fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, args: &ReleaseArgs) -> Result<Published> {
+fn draft(project: &Project, prepared: &Prepared, args: &ReleaseArgs) -> Draft {
     let subject = &prepared.plan.subject;
-    let prerelease = args.prerelease || subject.is_prerelease();
-    let draft = Draft {
+    Draft {
         tag: subject.tag.name.clone(),
         commit: subject.commit.clone(),
         title: format!("{} {}", project.config.name, subject.version()),
         notes: prepared.notes.clone(),
-        prerelease,
-    };
-    let latest = publish::is_latest(subject.version(), prerelease, &prepared.survey, &project.config.tag);
-    let terms = Terms { draft, latest, only_draft: args.draft };
+        prerelease: args.prerelease || subject.is_prerelease(),
+    }
+}
+
+fn publish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Prepared, verified: &Verified, terms: &Terms) -> Result<Published> {
     let scratch = project.state().join("read-back");
-    publish::publish(forge, &prepared.survey, verified, &terms, &scratch, &session.events)
+    publish::publish(forge, &prepared.survey, verified, terms, &scratch, &session.events)
 }
 
 /// Prunes, records, answers.
@@ -171,7 +196,7 @@ fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Pr
         "pruned": pruned, "at": clock::stamp(clock::now()),
     });
     session.ledger(project).record("release", tag, "ok", None, data.clone())?;
-    let ready = if published.state == State::Draft { Vec::new() } else { ready_to_go_back(session, project, forge, &prepared.survey, verified) };
+    let ready = if published.state == State::Draft { Vec::new() } else { ready_to_go_back(session, project, &prepared.survey, verified) };
     let rows = verified.files.iter().map(|file| Row { name: file.name.clone(), size: file.size, sha256: file.sha256 });
     let title = format!("{} {} {}", tag, said(published.state), published.release.url);
     let answer = Answer::new(&data, View::Table(show::assets(&title, rows))).found(warnings(&prepared.findings)).found(ready);
@@ -186,7 +211,7 @@ fn finish(session: &Session, project: &Project, forge: &dyn Forge, prepared: &Pr
 }
 
 /// The night on which this release turns out bad: it is cached, and the one before it is looked at. Neither may fail a release that is published.
-fn ready_to_go_back(session: &Session, project: &Project, forge: &dyn Forge, before: &Survey, verified: &Verified) -> Vec<Finding> {
+fn ready_to_go_back(session: &Session, project: &Project, before: &Survey, verified: &Verified) -> Vec<Finding> {
     let cache = match Cache::open(project) {
         Ok(cache) => cache,
         Err(error) => return vec![Finding::warning("not-cached", error.chain())],
@@ -194,8 +219,8 @@ fn ready_to_go_back(session: &Session, project: &Project, forge: &dyn Forge, bef
     let cached = cache.fill(verified).and_then(|()| cache.trim(&project.config.tag, &prune::live(project, &before.releases)?));
     let uncached = cached.err().map(|error| Finding::warning("not-cached", format!("{} is not in the cache: {}", verified.manifest.tag, error.chain())));
     let previous = past::previous(&before.releases, Some(&verified.manifest.tag), &project.config.tag);
-    let judged = previous.map(|tag| judge::finding(&tag, &judge::at_a_glance(forge, before, &cache, &tag, &session.events)));
-    let found: Vec<Finding> = uncached.into_iter().chain(judged.filter(|finding| finding.severity > Severity::Note)).collect();
+    let judged = previous.and_then(|tag| judge::at_a_glance(before, &cache, &tag).err().map(|error| judge::impossible(&tag, &error)));
+    let found: Vec<Finding> = uncached.into_iter().chain(judged).collect();
     found.iter().for_each(|finding| session.events.warn(finding.clone()));
     found
 }

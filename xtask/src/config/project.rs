@@ -17,6 +17,8 @@ pub struct Project {
     pub config: Config,
     /// The configuration file itself.
     pub file: PathBuf,
+    /// The repository around it, as it was found.
+    pub found: Option<Git>,
 }
 
 impl Project {
@@ -28,8 +30,9 @@ impl Project {
         };
         let config = parse(&files::read_text(&file).map_err(|error| error.of_kind(crate::kernel::Kind::Usage))?, &file)?;
         let home = files::parent(&file);
-        let root = Git::discover(home).map_or_else(|_| home.to_path_buf(), |git| git.root().to_path_buf());
-        Ok(Self { root, config, file })
+        let found = Git::discover(home).ok();
+        let root = found.as_ref().map_or_else(|| home.to_path_buf(), |git| git.root().to_path_buf());
+        Ok(Self { root, config, file, found })
     }
 
     /// Whether a configuration lies in `folder` or above it, be it right or wrong.
@@ -44,7 +47,10 @@ impl Project {
 
     /// The project's git repository.
     pub fn git(&self) -> Result<Git> {
-        Git::discover(&self.root)
+        match &self.found {
+            Some(git) if git.root() == self.root => Ok(git.clone()),
+            _ => Git::discover(&self.root),
+        }
     }
 
     /// A path of the configuration, below the root.

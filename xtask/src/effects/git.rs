@@ -1,6 +1,9 @@
 //! Git, as the command: it knows every repository format, and the user's own set-up works. Paths come back NUL-separated, never quoted.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::{
     files::STATE,
@@ -12,6 +15,28 @@ use crate::kernel::{Context as _, Error, Result};
 #[derive(Clone, Debug)]
 pub struct Git {
     root: PathBuf,
+    /// Known where the repository was looked for.
+    shallow: Option<bool>,
+}
+
+/// What one look at a commit tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Its full name.
+    pub commit: String,
+    /// Its committer time, in Unix seconds.
+    pub time: i64,
+    /// Whether it changes anything below the folder that was asked about.
+    pub changes: bool,
+}
+
+/// The tags and branches of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refs {
+    /// All tags with the commits they lead to; tags of trees or blobs are left out.
+    pub tags: Vec<TagRef>,
+    /// The names of all branches, local ones and those of remotes, without the remote's name; sorted, each once.
+    pub branches: Vec<String>,
 }
 
 /// A file in a commit.
@@ -41,9 +66,12 @@ pub struct TagRef {
 impl Git {
     /// The repository that holds `folder`.
     pub fn discover(folder: &Path) -> Result<Self> {
-        let captured = program(folder).args(["rev-parse", "--show-toplevel"]).query().capture()?;
+        // Two questions in one: each start of git costs as much as its answer.
+        let captured = program(folder).args(["rev-parse", "--show-toplevel", "--is-shallow-repository"]).query().capture()?;
         if captured.status.success() {
-            return Ok(Self { root: PathBuf::from(captured.text()) });
+            let text = captured.text();
+            let (root, shallow) = text.rsplit_once('\n').unwrap_or((&text, ""));
+            return Ok(Self { root: PathBuf::from(root), shallow: shallow.parse().ok() });
         }
         let error = captured.error_text();
         if error.contains("dubious ownership") {
@@ -56,7 +84,7 @@ impl Git {
 
     /// A repository whose work tree is known.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), shallow: None }
     }
 
     /// The top of the work tree.
@@ -100,13 +128,21 @@ impl Git {
 
     /// Whether history was cut off by a shallow clone.
     pub fn is_shallow(&self) -> Result<bool> {
-        Ok(self.read(&["rev-parse", "--is-shallow-repository"])? == "true")
+        self.shallow.map_or_else(|| Ok(self.read(&["rev-parse", "--is-shallow-repository"])? == "true"), Ok)
     }
 
-    /// A commit's committer time, in Unix seconds.
-    pub fn commit_time(&self, commit: &str) -> Result<i64> {
-        let text = self.read(&["show", "--no-patch", "--no-show-signature", "--format=%ct", commit])?;
-        text.parse().context(|| format!("read the time of commit {commit}: `{text}`"))
+    /// Looks at the commit that a name points at, and at whether it changes anything below a folder; `None` where there is no such commit.
+    pub fn look(&self, name: &str, folder: &str) -> Result<Option<Look>> {
+        let captured =
+            self.capture(&["diff-tree", "--root", "--always", "--name-only", "-r", "--format=%H %ct", &format!("{name}^{{commit}}"), "--", folder])?;
+        if !captured.status.success() {
+            return Ok(None);
+        }
+        let text = captured.text();
+        let mut lines = text.lines().filter(|line| !line.is_empty());
+        let (commit, time) = lines.next().and_then(|line| line.split_once(' ')).context(|| format!("look at the commit of {name}: `{text}`"))?;
+        let time = time.parse().context(|| format!("read the time of commit {commit}: `{time}`"))?;
+        Ok(Some(Look { commit: commit.into(), time, changes: lines.next().is_some() }))
     }
 
     /// How many commits lead to this one.
@@ -115,11 +151,15 @@ impl Git {
         text.parse().context(|| format!("count the commits up to {commit}: `{text}`"))
     }
 
-    /// All tags with the commits they lead to; tags of trees or blobs are left out.
-    pub fn tags(&self) -> Result<Vec<TagRef>> {
-        const FORMAT: &str = "--format=%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)";
-        let text = self.read(&["for-each-ref", FORMAT, "refs/tags"])?;
-        Ok(text.lines().filter_map(read_tag).collect())
+    /// All tags and branches.
+    pub fn refs(&self) -> Result<Refs> {
+        const FORMAT: &str = "--format=%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)";
+        let text = self.read(&["for-each-ref", FORMAT, "refs/tags", "refs/heads", "refs/remotes"])?;
+        let tags = text.lines().filter_map(read_tag).collect();
+        let mut branches: Vec<String> = text.lines().filter_map(read_branch).filter(|name| name != "HEAD").collect();
+        branches.sort();
+        branches.dedup();
+        Ok(Refs { tags, branches })
     }
 
     /// A folder below the root that holds nothing that git tracks, as git writes it: relative, with a slash at its end.
@@ -142,11 +182,6 @@ impl Git {
         Ok(text.split('\0').filter_map(|line| line.get(3..)).filter(|path| !own(path)).map(str::to_owned).collect())
     }
 
-    /// Whether a commit changes anything below a folder.
-    pub fn changes(&self, commit: &str, folder: &str) -> Result<bool> {
-        Ok(!self.read(&["diff-tree", "--root", "--no-commit-id", "--name-only", "-r", commit, "--", folder])?.is_empty())
-    }
-
     /// Every file of a commit, in git's order (by bytes).
     pub fn tree(&self, commit: &str) -> Result<Vec<TreeEntry>> {
         let captured = self.capture(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
@@ -155,6 +190,13 @@ impl Git {
         }
         let text = String::from_utf8(captured.stdout).context(|| format!("a file name in commit {commit} is not UTF-8"))?;
         Ok(text.split('\0').filter_map(read_entry).collect())
+    }
+
+    /// The sizes of these objects in bytes; those that aren't here are left out.
+    pub fn sizes(&self, objects: &[&str]) -> Result<BTreeMap<String, u64>> {
+        let input = objects.iter().flat_map(|object| object.bytes().chain([b'\n'])).collect::<Vec<_>>();
+        let told = self.program().args(["cat-file", "--batch-check=%(objectname) %(objectsize)"]).stdin(input).query().read()?;
+        Ok(told.lines().filter_map(|line| line.split_once(' ')).filter_map(|(object, size)| Some((object.to_owned(), size.parse().ok()?))).collect())
     }
 
     /// A file's bytes as the commit holds them; `None` where it holds no such file.
@@ -187,19 +229,6 @@ impl Git {
         Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
-    /// The names of all branches, local ones and those of remotes, without the remote's name.
-    pub fn branches(&self) -> Result<Vec<String>> {
-        let text = self.read(&["for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes"])?;
-        let short = |full: &str| match full.strip_prefix("refs/heads/") {
-            Some(local) => Some(local.to_owned()),
-            None => full.strip_prefix("refs/remotes/")?.split_once('/').map(|(_, branch)| branch.to_owned()),
-        };
-        let mut names: Vec<String> = text.lines().filter_map(short).filter(|name| name != "HEAD").collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
-    }
-
     /// A clone of one commit with nothing of this work tree in it.
     pub fn checkout_to(&self, commit: &str, folder: &Path) -> Result<()> {
         super::files::create_dir(super::files::parent(folder))?;
@@ -216,8 +245,7 @@ impl Git {
 
     /// Gets a commit from another repository on this machine, whatever branch or tag leads to it.
     pub fn fetch_from(&self, other: &Self, commit: &str) -> Result<()> {
-        // Exactly the commit's bytes: this file outranks every .gitattributes of the tree.
-        super::files::write(&self.root.join(".git/info/attributes"), b"* -text -ident -working-tree-encoding\n")?;
+        self.keep_bytes()?;
         if self.commit(commit)?.is_some() {
             return Ok(());
         }
@@ -237,10 +265,17 @@ impl Git {
         Ok(())
     }
 
+    /// Exactly the commit's bytes: this file outranks every .gitattributes of the tree.
+    fn keep_bytes(&self) -> Result<()> {
+        const RULE: &str = "* -text -ident -working-tree-encoding\n";
+        let file = self.root.join(".git/info/attributes");
+        if super::files::read_text_if_there(&file)?.as_deref() == Some(RULE) { Ok(()) } else { super::files::write(&file, RULE.as_bytes()) }
+    }
+
     /// Makes a clone's work tree exactly this commit; submodules come from the work tree of `other` where it has them.
     pub fn switch_to(&self, other: &Self, commit: &str) -> Result<()> {
         self.change(&["checkout", "--quiet", "--force", "--detach", commit])?;
-        for inner in self.submodules(commit)? {
+        for inner in self.checked_out_submodules(commit)? {
             let (theirs, ours) = (Self::at(&other.root.join(&inner.path)), Self::at(&self.root.join(&inner.path)));
             let has_it = theirs.root.join(".git").exists() && theirs.commit(&inner.object)?.is_some();
             match (has_it, ours.root.join(".git").is_dir()) {
@@ -249,7 +284,9 @@ impl Git {
                 (false, _) => self.download(other, &inner.path)?,
             }
         }
-        self.clean()
+        // What was just checked out by force is the commit's; what isn't of it goes, ignored files too.
+        self.change(&["clean", "--quiet", "-ffdx"])?;
+        self.clean_inner(commit)
     }
 
     /// Gets a submodule from where `.gitmodules` says; a relative address there is meant from the project's own origin.
@@ -271,11 +308,21 @@ impl Git {
         Ok(self.tree(commit)?.into_iter().filter(|entry| entry.mode == SUBMODULE).collect())
     }
 
-    /// Removes everything that isn't of the commit, ignored files too, in submodules as well.
+    /// The submodules of the commit that is checked out: where its file is missing, there are none, and git need not be asked.
+    fn checked_out_submodules(&self, commit: &str) -> Result<Vec<TreeEntry>> {
+        if super::files::exists(&self.root.join(".gitmodules")) { self.submodules(commit) } else { Ok(Vec::new()) }
+    }
+
+    /// Makes the work tree what the commit at HEAD holds, in submodules as well.
     pub fn clean(&self) -> Result<()> {
+        // First what is in the way of the commit's files: a folder may stand where a file belongs.
         self.change(&["clean", "--quiet", "-ffdx"])?;
         self.change(&["checkout", "--quiet", "--force", "HEAD", "--", "."]).or_else(|_| Ok(()))?;
-        let inner = self.submodules("HEAD")?.into_iter().map(|inner| Self::at(&self.root.join(inner.path)));
+        self.clean_inner("HEAD")
+    }
+
+    fn clean_inner(&self, commit: &str) -> Result<()> {
+        let inner = self.checked_out_submodules(commit)?.into_iter().map(|inner| Self::at(&self.root.join(inner.path)));
         inner.filter(|inner| inner.root.join(".git").exists()).try_for_each(|inner| inner.clean())
     }
 }
@@ -296,13 +343,21 @@ fn program(folder: &Path) -> Program {
 fn read_tag(line: &str) -> Option<TagRef> {
     let mut fields = line.split('\0');
     let mut next = || fields.next();
-    let (name, kind, object, peeled_kind, peeled) = (next()?, next()?, next()?, next()?, next()?);
+    let (name, kind, object, peeled_kind, peeled) = (next()?.strip_prefix("refs/tags/")?, next()?, next()?, next()?, next()?);
     let (commit, annotated) = match (kind, peeled_kind) {
         ("commit", _) => (object, false),
         ("tag", "commit") => (peeled, true),
         _ => return None,
     };
     Some(TagRef { name: name.into(), commit: commit.into(), object: object.into(), annotated })
+}
+
+fn read_branch(line: &str) -> Option<String> {
+    let full = line.split('\0').next()?;
+    match full.strip_prefix("refs/heads/") {
+        Some(local) => Some(local.to_owned()),
+        None => full.strip_prefix("refs/remotes/")?.split_once('/').map(|(_, branch)| branch.to_owned()),
+    }
 }
 
 fn read_entry(line: &str) -> Option<TreeEntry> {

@@ -1,6 +1,17 @@
 //! HTTP. One client for all: our User-Agent, connect and stall time-outs, no total time-out (a large asset on a slow line is no error).
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, LazyLock, OnceLock},
+    time::Duration,
+};
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use rustls_platform_verifier::Verifier;
 
 use crate::kernel::{Context as _, Result};
 
@@ -22,16 +33,75 @@ impl Default for Timeouts {
     }
 }
 
-/// Picks the TLS provider, once. Anything that speaks TLS calls this first.
-pub fn prepare_tls() {
+/// Picks the TLS provider, once.
+fn prepare_tls() {
     // Fails only where a provider is there already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// The system's own judgement of certificates, made ready at the first handshake and once for all clients: on Linux it reads every certificate
+/// file there is, which takes longer than a request, and a server on this machine needs none of them.
+#[derive(Debug)]
+struct System {
+    provider: Arc<CryptoProvider>,
+    verifier: OnceLock<Result<Verifier, rustls::Error>>,
+}
+
+impl System {
+    fn verifier(&self) -> Result<&Verifier, rustls::Error> {
+        self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider))).as_ref().map_err(Clone::clone)
+    }
+}
+
+impl ServerCertVerifier for System {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier()?.verify_server_cert(certificate, between, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier()?.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier()?.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// TLS as all clients speak it: one configuration, so that they share sessions and certificates too.
+static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
+    prepare_tls();
+    let provider = CryptoProvider::get_default().map_or_else(|| Arc::new(rustls::crypto::ring::default_provider()), Arc::clone);
+    let system = System { provider, verifier: OnceLock::new() };
+    let mut config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(system)).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+});
+
 /// A client; redirects are followed, and credentials don't follow to another host.
 pub fn client(timeouts: Timeouts) -> Result<reqwest::Client> {
-    prepare_tls();
     reqwest::Client::builder()
+        .tls_backend_preconfigured(TLS.clone())
         .user_agent(USER_AGENT)
         .connect_timeout(timeouts.connect)
         .read_timeout(timeouts.stall)
@@ -42,8 +112,8 @@ pub fn client(timeouts: Timeouts) -> Result<reqwest::Client> {
 /// A client for uploads: it never waits in vain, because its user watches the bytes go out. The stall time-out of [`client`] counts from the
 /// request's first byte to the answer's, which would cut off every upload that takes longer. It follows no redirects: a body goes where it was meant to go.
 pub fn upload_client(timeouts: Timeouts) -> Result<reqwest::Client> {
-    prepare_tls();
     reqwest::Client::builder()
+        .tls_backend_preconfigured(TLS.clone())
         .user_agent(USER_AGENT)
         .connect_timeout(timeouts.connect)
         .redirect(reqwest::redirect::Policy::none())
@@ -58,11 +128,10 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// The status that an address answers with, within a time in all. Loopback is asked directly, whatever proxy is set.
 pub fn probe(address: &str, within: Duration) -> Result<u16> {
-    prepare_tls();
     let parsed = reqwest::Url::parse(address).context(|| format!("`{address}` is no address"))?;
     let local =
         parsed.host_str().is_some_and(|host| host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()));
-    let builder = reqwest::Client::builder().user_agent(USER_AGENT).timeout(within);
+    let builder = reqwest::Client::builder().tls_backend_preconfigured(TLS.clone()).user_agent(USER_AGENT).timeout(within);
     let client = if local { builder.no_proxy() } else { builder }.build().context(|| "set up the HTTP client".into())?;
     let answer = runtime()?.block_on(async { client.get(parsed).send().await });
     answer.map(|answer| answer.status().as_u16()).context(|| format!("ask {address}"))

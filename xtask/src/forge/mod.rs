@@ -25,6 +25,12 @@ pub trait Forge: Send + Sync {
     /// What a release there may hold at the most.
     fn limits(&self) -> Limits;
 
+    /// Starts the look that [`Self::survey`] will tell of, and one at the tag where its name is known already, beside other work. Nothing is
+    /// waited for; whatever goes wrong shows where the result is asked for.
+    fn look_ahead(&self, tag: Option<&str>) {
+        let _ = tag;
+    }
+
     /// Everything it holds that these credentials may see, drafts included: all pages.
     fn survey(&self) -> Result<Survey>;
 
@@ -45,7 +51,13 @@ pub trait Forge: Send + Sync {
     /// What stands in the way of publishing, as far as can be seen before anything is built or sent.
     fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>>;
 
-    /// What costs more looks than a release should spend, for whoever asks for all findings about the forge.
+    /// Whether only making the draft can tell that this may be published at all: then it is made before anything is built.
+    fn draft_comes_first(&self, intent: &Intent, survey: &Survey) -> bool {
+        let _ = (intent, survey);
+        false
+    }
+
+    /// What is good to know and stands in nobody's way, for whoever asks for all findings about the forge.
     fn inspect(&self, intent: &Intent) -> Result<Vec<Finding>> {
         let _ = intent;
         Ok(Vec::new())

@@ -74,12 +74,15 @@ impl Cache {
             return Ok(());
         }
         let filling = self.filling(tag)?;
+        let mut copies = Vec::new();
         for file in &verified.files {
-            let (size, digest) = files::copy(&file.path, &filling.join(&file.name))?;
+            copies.push(filling.join(&file.name));
+            let (size, digest) = files::copy_quickly(&file.path, &filling.join(&file.name))?;
             if (size, digest) != (file.size, file.sha256) {
                 return Err(Error::mismatch(format!("{} changed after it was verified", file.path.display())));
             }
         }
+        files::sync_files(&copies)?;
         self.settle(tag, &filling)
     }
 

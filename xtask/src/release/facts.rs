@@ -1,7 +1,7 @@
 //! What git says about the place that a release is made from. Gathered once; everything after decides on these values.
 
 use crate::{
-    effects::git::{Git, TagRef},
+    effects::git::{Git, Refs, TagRef},
     kernel::{Error, Result, Tag, TagTemplate},
 };
 
@@ -10,14 +10,16 @@ use crate::{
 pub struct Facts {
     /// The commit at HEAD.
     pub head: String,
-    /// How many commits lead to it (those that a shallow clone has).
-    pub commits: u64,
+    /// How many commits lead to it (those that a shallow clone has). Counted for snapshots only: it means walking through all of history.
+    pub commits: Option<u64>,
     /// Its committer time in Unix seconds.
     pub time: i64,
     /// Whether history was cut off.
     pub shallow: bool,
     /// All tags.
     pub tags: Vec<TagRef>,
+    /// All branches, by their short names.
+    pub branches: Vec<String>,
     /// Whether HEAD changes workflows of GitHub Actions.
     pub changes_workflows: bool,
     /// What differs from HEAD or is untracked, ignored files aside.
@@ -32,18 +34,30 @@ fn headless(named: bool) -> Error {
     Error::usage("this repository has no commit yet: there is nothing to release").hint("commit your work first: git add -A && git commit")
 }
 
+fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().unwrap_or_else(|_| Err(Error::unexpected("asking git broke off")))
+}
+
 impl Facts {
     /// Asks git.
     pub fn gather(git: &Git) -> Result<Self> {
-        let Some(head) = git.commit("HEAD")? else { return Err(headless(git.has_head()?)) };
+        // Each question starts a git of its own, and none needs another's answer.
+        let (head, refs, dirty) = std::thread::scope(|scope| {
+            let refs = scope.spawn(|| git.refs());
+            let dirty = scope.spawn(|| git.dirty());
+            (git.look("HEAD", ".github/workflows"), joined(refs), joined(dirty))
+        });
+        let Some(head) = head? else { return Err(headless(git.has_head()?)) };
+        let Refs { tags, branches } = refs?;
         Ok(Self {
-            commits: git.count(&head)?,
-            time: git.commit_time(&head)?,
+            commits: None,
+            time: head.time,
             shallow: git.is_shallow()?,
-            tags: git.tags()?,
-            dirty: git.dirty()?,
-            changes_workflows: git.changes(&head, ".github/workflows")?,
-            head,
+            tags,
+            branches,
+            dirty: dirty?,
+            changes_workflows: head.changes,
+            head: head.commit,
         })
     }
 

@@ -169,7 +169,7 @@ fn channels(parts: &[Part]) -> Result<Vec<Channel>> {
 fn copy(source: &Source<'_>, out: &Path) -> Result<BuiltFile> {
     let listed = source.listed;
     let path = out.join(&listed.name);
-    let (size, sha256) = files::copy(&source.path, &path)?;
+    let (size, sha256) = files::copy_quickly(&source.path, &path)?;
     if (size, sha256) != (listed.size, listed.sha256) {
         return Err(Error::mismatch(format!("{} changed while it was read", source.path.display())).hint("give the same command again"));
     }

@@ -7,6 +7,7 @@ pub mod build;
 pub mod cache;
 mod cross;
 pub mod facts;
+pub mod foresee;
 pub mod install;
 pub mod manifest;
 pub mod matrix;

@@ -56,8 +56,8 @@ pub enum Targets {
     Host,
 }
 
-/// Plans a release. `host` is this machine's target triple.
-pub fn plan(config: &Config, subject: Subject, forge: ForgeKind, targets: &Targets, host: &str) -> Result<ReleasePlan> {
+/// Plans a release. `host` tells this machine's target triple, where anything depends on it: finding it out takes a while.
+pub fn plan(config: &Config, subject: Subject, forge: ForgeKind, targets: &Targets, host: &dyn Fn() -> String) -> Result<ReleasePlan> {
     let mut units = Vec::new();
     for artifact in &config.artifacts {
         for target in artifact_targets(artifact, targets, host) {
@@ -74,13 +74,13 @@ pub fn plan(config: &Config, subject: Subject, forge: ForgeKind, targets: &Targe
     Ok(ReleasePlan { project: config.name.clone(), subject, forge, units, sbom })
 }
 
-fn known_targets(config: &Config, targets: &Targets, host: &str) -> Result<()> {
+fn known_targets(config: &Config, targets: &Targets, host: &dyn Fn() -> String) -> Result<()> {
     let Targets::Only(wanted) = targets else { return Ok(()) };
     let mut listed: Vec<&str> = config.artifacts.iter().flat_map(|artifact| &artifact.targets).map(String::as_str).collect();
     if config.artifacts.iter().any(|artifact| !depends(artifact)) {
         listed.push(ANY);
     }
-    match wanted.iter().find(|target| !listed.contains(&target.as_str()) && target.as_str() != host) {
+    match wanted.iter().find(|target| !listed.contains(&target.as_str()) && **target != host()) {
         Some(unknown) => Err(Error::usage(format!("no artifact has the target `{unknown}`")).hint(format!("known: {}", listed.join(", ")))),
         None => Ok(()),
     }
@@ -91,14 +91,14 @@ fn depends(artifact: &Artifact) -> bool {
     matches!(artifact.build, Build::Cargo(_)) || !artifact.targets.is_empty()
 }
 
-fn artifact_targets(artifact: &Artifact, targets: &Targets, host: &str) -> Vec<Option<String>> {
-    let listed = if artifact.targets.is_empty() { vec![host.to_owned()] } else { artifact.targets.clone() };
+fn artifact_targets(artifact: &Artifact, targets: &Targets, host: &dyn Fn() -> String) -> Vec<Option<String>> {
+    let listed = || if artifact.targets.is_empty() { vec![host()] } else { artifact.targets.clone() };
     match (depends(artifact), targets) {
         (false, Targets::Only(wanted)) if !wanted.iter().any(|target| target == ANY) => Vec::new(),
         (false, _) => vec![None],
-        (true, Targets::Host) => vec![Some(host.to_owned())],
-        (true, Targets::Listed) => listed.into_iter().map(Some).collect(),
-        (true, Targets::Only(wanted)) => listed.into_iter().filter(|target| wanted.contains(target)).map(Some).collect(),
+        (true, Targets::Host) => vec![Some(host())],
+        (true, Targets::Listed) => listed().into_iter().map(Some).collect(),
+        (true, Targets::Only(wanted)) => listed().into_iter().filter(|target| wanted.contains(target)).map(Some).collect(),
     }
 }
 

@@ -37,6 +37,9 @@ pub fn survey_beside(project: &Project, choice: &Choice, given: &[PathBuf]) -> R
     for folder in given.iter().filter_map(|folder| git.untracked_folder(folder)) {
         facts.dirty.retain(|path| !path.starts_with(&folder));
     }
+    if *choice == Choice::Snapshot {
+        facts.commits = Some(git.count(&facts.head)?);
+    }
     let sources = sources(project, &git, of_tag(project, choice, &facts), !facts.dirty.is_empty())?;
     let subject = subject::decide(choice, &facts, &project.config.tag, sources.current(), source_date_epoch()?)?;
     Ok(Ground { facts, sources, subject })
@@ -68,24 +71,23 @@ fn source_date_epoch() -> Result<Option<i64>> {
 }
 
 /// Findings about the repository and the tag.
-pub fn repository(config: &Config, ground: &Ground, git: &Git, released: &[Version], allow_dirty: bool) -> Result<Vec<Finding>> {
+pub fn repository(config: &Config, ground: &Ground, released: &[Version], allow_dirty: bool) -> Vec<Finding> {
     let (facts, subject) = (&ground.facts, &ground.subject);
     let mut findings = Vec::new();
     findings.extend(clean_tree(facts, allow_dirty));
     if !subject.snapshot {
         findings.extend(tag_in_place(facts, subject));
-        let branches = git.branches()?;
         let tags: Vec<String> = facts.tags.iter().map(|tag| tag.name.clone()).collect();
         let known: Vec<Version> = facts.known(&config.tag).into_iter().map(|tag| tag.version).filter(|version| version != subject.version()).collect();
         let released: Vec<Version> = if released.is_empty() { known } else { released.to_vec() };
-        findings.extend(tags::findings(&subject.tag.name, &config.tag, &tags::Around { branches: &branches, tags: &tags, released: &released }));
+        findings.extend(tags::findings(&subject.tag.name, &config.tag, &tags::Around { branches: &facts.branches, tags: &tags, released: &released }));
     } else if facts.shallow {
         findings.push(
             Finding::warning("shallow-clone", "this is a shallow clone: the number of commits in the snapshot's version is too small")
                 .hint("git fetch --unshallow"),
         );
     }
-    Ok(findings)
+    findings
 }
 
 /// Findings about the places where the version is written.
@@ -134,9 +136,9 @@ pub fn intent(ground: &Ground, names: Vec<String>) -> Intent {
 }
 
 /// Findings of the forge: rights, obstacles, burnt tags.
-pub fn forge(forge: &dyn Forge, ground: &Ground, names: Vec<String>, survey: &Survey) -> Result<Vec<Finding>> {
+pub fn forge(forge: &dyn Forge, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>> {
     let mut findings = survey.findings.clone();
-    findings.extend(forge.preflight(&intent(ground, names), survey)?);
+    findings.extend(forge.preflight(intent, survey)?);
     Ok(findings)
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
+    foresee,
     manifest::Manifest,
     plan::{MANIFEST, SUMS},
     sums, updater,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     effects::files,
     forge::{Asset, Draft, Fetched, Forge, Release, Survey},
-    kernel::{Error, Events, Finding, Kind, Result, TagTemplate, Version, human_bytes},
+    kernel::{Error, Events, Finding, Kind, Result, TagTemplate, Version},
 };
 
 /// How it is to be published.
@@ -22,6 +23,8 @@ use crate::{
 pub struct Terms {
     /// The draft's texts.
     pub draft: Draft,
+    /// The draft, where it had to be made before the build.
+    pub opened: Option<Release>,
     /// Whether it is to be offered as latest.
     pub latest: bool,
     /// Stop before publishing.
@@ -49,7 +52,7 @@ pub enum State {
     Draft,
 }
 
-/// Publishes; consumes what was verified.
+/// Publishes what was verified, in the draft that was opened before the build where there is one.
 pub fn publish(forge: &dyn Forge, survey: &Survey, verified: &Verified, terms: &Terms, scratch: &Path, events: &Events) -> Result<Published> {
     if let Some(existing) = survey.published(&verified.manifest.tag) {
         forge.tidy(&existing.tag, survey, events)?;
@@ -59,7 +62,10 @@ pub fn publish(forge: &dyn Forge, survey: &Survey, verified: &Verified, terms: &
     updater::check(verified, &forge.limits())?;
     events.step(format!("publishing {} to {}", verified.manifest.tag, forge.place()));
     // A draft is visible to nobody but maintainers: whatever fails from here to `publish`, users see nothing of it.
-    let draft = forge.open_draft(&terms.draft, survey)?;
+    let draft = match &terms.opened {
+        Some(opened) => opened.clone(),
+        None => forge.open_draft(&terms.draft, survey)?,
+    };
     let assets = forge.upload(&draft, &verified.uploads(), events)?;
     exact(&assets, &verified.files)?;
     if terms.only_draft {
@@ -75,16 +81,7 @@ fn fits(forge: &dyn Forge, verified: &Verified) -> Result<()> {
     let limits = forge.limits();
     let mut findings = Vec::new();
     for file in &verified.files {
-        if file.size == 0 && limits.refuses_empty {
-            findings.push(Finding::error("asset-empty", format!("{} is empty, and {} takes no empty files", file.name, forge.kind())));
-        }
-        if file.size >= limits.asset_size {
-            let (size, limit) = (human_bytes(file.size), human_bytes(limits.asset_size));
-            findings.push(
-                Finding::error("asset-too-large", format!("{} has {size}: {} takes less than {limit}", file.name, forge.kind()))
-                    .hint("split it, or pack it tighter"),
-            );
-        }
+        findings.extend(foresee::unfit(&file.name, file.size, &limits, forge.kind()));
         let there = (limits.rename)(&file.name);
         if there != file.name {
             findings

@@ -58,7 +58,7 @@ fn elsewhere(project: &Project, manifest: &Manifest, scratch: &Path, events: &Ev
     let mut targets: Vec<String> = built.map(|listed| listed.target.clone().unwrap_or_else(|| plan::ANY.into())).collect();
     targets.sort();
     targets.dedup();
-    let plan = plan::plan(&config.config, subject, config.config.release.forge, &Targets::Only(targets), &build::host_target())?;
+    let plan = plan::plan(&config.config, subject, config.config.release.forge, &Targets::Only(targets), &build::host_target)?;
     let place = Place::at(&scratch.join("rebuild place, elsewhere"));
     let out = scratch.join("rebuilt");
     let built = build::build(&config, &plan, &place, &out, events)?;

@@ -114,7 +114,7 @@ fn project_at(project: &Project, worktree: &Path) -> Result<Project> {
         return Ok(Project { root: worktree.into(), ..project.clone() });
     }
     let config = config::parse(&files::read_text(&file)?, &file)?;
-    Ok(Project { root: worktree.into(), config, file })
+    Ok(Project { root: worktree.into(), config, file, found: None })
 }
 
 /// Everything is done: the worktree goes; branch and tag stay.

@@ -61,7 +61,7 @@ fn snapshot(facts: &Facts, template: &TagTemplate, current: Option<&Version>, di
     let base = current.cloned().or(newest).unwrap_or_else(|| Version::from(semver::Version::new(0, 0, 0)));
     let short = facts.head.get(..7).unwrap_or(&facts.head);
     let marked = if dirty { format!("{short}.dirty") } else { short.to_owned() };
-    template.tag(&base.snapshot(facts.commits, &marked))
+    template.tag(&base.snapshot(facts.commits.unwrap_or_default(), &marked))
 }
 
 fn at_head(facts: &Facts, template: &TagTemplate) -> Result<Tag> {
@@ -99,7 +99,16 @@ mod tests {
     fn facts(tags: &[(&str, &str)]) -> Facts {
         let tags =
             tags.iter().map(|(name, commit)| TagRef { name: (*name).into(), commit: (*commit).into(), object: (*commit).into(), annotated: false }).collect();
-        Facts { head: "abcdef1234".into(), commits: 12, time: 1000, shallow: false, tags, changes_workflows: false, dirty: Vec::new() }
+        Facts {
+            head: "abcdef1234".into(),
+            commits: Some(12),
+            time: 1000,
+            shallow: false,
+            tags,
+            branches: Vec::new(),
+            changes_workflows: false,
+            dirty: Vec::new(),
+        }
     }
 
     fn template() -> TagTemplate {

@@ -147,7 +147,7 @@ fn isolating(project: &Project) -> Result<Step> {
 
 /// The version before the newest full release that has a tag here.
 fn rolling_back(project: &Project) -> Step {
-    let tags = project.git().and_then(|git| git.tags()).unwrap_or_default();
+    let tags = project.git().and_then(|git| git.refs()).unwrap_or_default().tags;
     let mut known: Vec<_> = tags.iter().filter_map(|tag| project.config.tag.matches(&tag.name)).filter(|tag| !tag.version.is_prerelease()).collect();
     known.sort_by(|a, b| b.version.cmp(&a.version));
     let (found, command) = match known.as_slice() {

@@ -55,7 +55,7 @@ fn look(git: &Git) -> Result<Seen> {
     let examples = tree.files().iter().filter(|file| file.ends_with(".env.example"));
     Ok(Seen {
         name: name(git),
-        template: template(&git.tags()?),
+        template: template(&git.refs()?.tags),
         sources: versions::detect(&tree)?,
         packages: packages(git),
         node: node(git, has)?,

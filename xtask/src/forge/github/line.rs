@@ -19,13 +19,13 @@ use super::{
     Settings,
     address::Address,
     pace::{Cost, Pace},
-    patience::Patience,
+    patience::{Patience, Told},
     reply::{Fate, Reply, next_page},
     token::Token,
 };
 use crate::{
     effects::{clock, crash, network},
-    kernel::{Context as _, Error, Event, Events, Result},
+    kernel::{Context as _, Error, Events, Result},
 };
 
 /// As whom to ask.
@@ -44,7 +44,7 @@ pub(super) struct Line {
     uploads: reqwest::Client,
     token: Option<Token>,
     pace: Mutex<Pace>,
-    told: Mutex<Option<Instant>>,
+    told: Told,
     /// Where it leads.
     pub address: Address,
     /// How it behaves.
@@ -69,7 +69,7 @@ impl Line {
             .context(|| "set up the GitHub client".into())?;
         let address = Address::new(&settings.api, &settings.repository)?;
         let uploads = network::upload_client(timeouts)?;
-        Ok(Self { octocrab, downloads, uploads, token, pace: Mutex::default(), told: Mutex::default(), address, settings, events })
+        Ok(Self { octocrab, downloads, uploads, token, pace: Mutex::default(), told: Told::default(), address, settings, events })
     }
 
     /// Whether there is a token.
@@ -79,7 +79,7 @@ impl Line {
 
     /// Patience for one request.
     pub fn patience(&self) -> Patience<'_> {
-        Patience::new(&self.settings, &self.events)
+        Patience::new(&self.settings, &self.events, &self.told)
     }
 
     /// Reads from the API, again and again while it makes sense. Any final answer is returned, good or not.
@@ -191,13 +191,9 @@ impl Line {
 
     /// Tells of a wait that all transfers share, once; refuses one that is too long.
     fn tell(&self, why: &str, wait: Duration) -> Result<()> {
-        self.patience().may_wait(why, wait)?;
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if told.is_none_or(|until| now >= until) {
-            *told = Some(now + self.settings.hastened(wait));
-            self.events.emit(Event::Waiting { why: why.into(), seconds: wait.as_secs_f64().ceil() as u64 });
-        }
+        let patience = self.patience();
+        patience.may_wait(why, wait)?;
+        patience.tell(why, wait);
         Ok(())
     }
 }

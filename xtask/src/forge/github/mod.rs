@@ -25,7 +25,7 @@ pub use token::Token;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Asset, Draft, Edit, Fetched, Forge, Intent, Limits, Release, Survey, Upload};
@@ -35,10 +35,13 @@ use crate::{
 };
 use convert::Raw;
 use line::Line;
+use preflight::Place;
+use tokio::task::JoinHandle;
 
 /// A repository on GitHub.
 pub struct GitHub {
-    hub: Hub,
+    hub: Arc<Hub>,
+    ahead: Mutex<Option<JoinHandle<Result<Survey>>>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -50,7 +53,11 @@ impl GitHub {
         let inside = runtime.enter();
         let line = Line::open(settings, token, events)?;
         drop(inside);
-        Ok(Self { hub: Hub { line, memory: Mutex::default() }, runtime })
+        Ok(Self { hub: Arc::new(Hub { line, memory: Mutex::default() }), ahead: Mutex::default(), runtime })
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Option<JoinHandle<Result<Survey>>>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -79,6 +86,8 @@ struct Memory {
     private: Option<bool>,
     /// The token says that it may not touch workflows.
     lacks_workflow: bool,
+    /// By tag: what its release meets there, looked at ahead.
+    places: BTreeMap<String, Place>,
     /// By release: the branch or commit that it was made from.
     targets: BTreeMap<String, String>,
     /// By release: where its assets are sent.
@@ -126,8 +135,15 @@ impl Forge for GitHub {
         limits()
     }
 
+    fn look_ahead(&self, tag: Option<&str>) {
+        let (hub, tag) = (Arc::clone(&self.hub), tag.map(str::to_owned));
+        *self.ahead() = Some(self.runtime.spawn(async move { hub.look(tag.as_deref()).await }));
+    }
+
     fn survey(&self) -> Result<Survey> {
-        self.run(self.hub.survey())
+        let ahead = self.ahead().take();
+        let Some(ahead) = ahead else { return self.run(self.hub.survey()) };
+        self.runtime.block_on(ahead).unwrap_or_else(|_| Err(Error::unexpected("looking at the releases broke off")))
     }
 
     fn may_write(&self) -> Result<()> {
@@ -136,6 +152,10 @@ impl Forge for GitHub {
 
     fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>> {
         self.run(self.hub.preflight(intent, survey))
+    }
+
+    fn draft_comes_first(&self, intent: &Intent, survey: &Survey) -> bool {
+        self.hub.draft_comes_first(intent, survey)
     }
 
     fn inspect(&self, intent: &Intent) -> Result<Vec<Finding>> {

@@ -1,7 +1,10 @@
 //! How long to put up with a server: back-off for failures, waits that the server asks for, and where it ends.
 //! It may wait; it guarantees that every wait is shown and that one beyond the limit ends the command with exit 5 and the time to come again.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use super::{Settings, line::Line, reply::Fate};
 use crate::{
@@ -16,8 +19,26 @@ const TRIES: u32 = 8;
 /// GitHub's advice for a secondary limit that names no time: at least a minute, growing.
 const UNTOLD: Duration = Duration::from_secs(60);
 
+/// The wait that was told last: several requests that wait for the same at the same time are one wait to a person.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<Option<(String, Instant)>>);
+
+impl Told {
+    /// Whether this wait is another one than whoever watches knows of; it counts as told then.
+    fn is_news(&self, why: &str, wait: Duration) -> bool {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let known = told.as_ref().is_some_and(|(reason, until)| reason == why && now < *until);
+        if !known {
+            *told = Some((why.to_owned(), now + wait));
+        }
+        !known
+    }
+}
+
 /// The patience that is left for one thing.
 pub(super) struct Patience<'a> {
+    told: &'a Told,
     settings: &'a Settings,
     events: &'a Events,
     failures: u32,
@@ -27,8 +48,8 @@ pub(super) struct Patience<'a> {
 
 impl<'a> Patience<'a> {
     /// Unspent.
-    pub fn new(settings: &'a Settings, events: &'a Events) -> Self {
-        Self { settings, events, failures: 0, limits: 0, waited: Duration::ZERO }
+    pub fn new(settings: &'a Settings, events: &'a Events, told: &'a Told) -> Self {
+        Self { told, settings, events, failures: 0, limits: 0, waited: Duration::ZERO }
     }
 
     /// Waits as the attempt's fate demands; an error when patience has come to its end. An answer needs no patience.
@@ -62,9 +83,16 @@ impl<'a> Patience<'a> {
     pub async fn wait(&mut self, why: &str, wait: Duration) -> Result<()> {
         self.may_wait(why, wait)?;
         self.waited += wait;
-        self.events.emit(Event::Waiting { why: why.into(), seconds: wait.as_secs_f64().ceil() as u64 });
+        self.tell(why, wait);
         clock::pause(self.settings.hastened(wait)).await;
         Ok(())
+    }
+
+    /// Shows a wait, once for all who share it.
+    pub fn tell(&self, why: &str, wait: Duration) {
+        if self.told.is_news(why, self.settings.hastened(wait)) {
+            self.events.emit(Event::Waiting { why: why.into(), seconds: wait.as_secs_f64().ceil() as u64 });
+        }
     }
 
     /// Whether it may be waited so long; the error says when to come again.

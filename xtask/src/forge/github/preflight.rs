@@ -11,8 +11,57 @@ use crate::{
 
 const MOST_ASSETS: usize = 1000;
 
+/// What a release of a tag meets there.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// What the tag points at; none where it was not pushed.
+    tag: Option<Object>,
+    /// Whether a branch has the tag's name.
+    branch: bool,
+    /// Whether releases become immutable once published.
+    immutable: bool,
+    /// Looked at for a preflight that has not come yet.
+    ahead: bool,
+}
+
 impl Hub {
-    /// Everything that one request can show; see [`Hub::inspect`] for what costs more.
+    /// The survey, and beside it the look at the tag's place, which is kept until it is asked for.
+    pub(super) async fn look(&self, tag: Option<&str>) -> Result<Survey> {
+        let Some(tag) = tag else { return self.survey().await };
+        let (survey, place) = futures_util::join!(self.survey(), self.look_at(tag));
+        if let Ok(place) = place {
+            // One that couldn't be looked at is looked at again, and tells then what is wrong.
+            self.memory().places.insert(tag.into(), Place { ahead: true, ..place });
+        }
+        survey
+    }
+
+    async fn look_at(&self, tag: &str) -> Result<Place> {
+        let (object, branch, immutable) = futures_util::join!(self.git_ref("tags", tag), self.git_ref("heads", tag), self.is_immutable());
+        Ok(Place { tag: object?, branch: branch?.is_some(), immutable: immutable?, ahead: false })
+    }
+
+    /// The switch of the repository. Tokens that may not see its settings are told 404, as if it were off.
+    async fn is_immutable(&self) -> Result<bool> {
+        if self.line.token().is_none() {
+            return Ok(false);
+        }
+        let reply = self.line.read(&self.line.address.of("/immutable-releases"), Who::Us).await?;
+        Ok(reply.is_good() && reply.json().unwrap_or_default().get("enabled").and_then(Value::as_bool) == Some(true))
+    }
+
+    /// As it is now: what was looked at ahead counts once.
+    async fn place(&self, tag: &str) -> Result<Place> {
+        let known = self.memory().places.get(tag).filter(|place| place.ahead).cloned();
+        let place = match known {
+            Some(place) => Place { ahead: false, ..place },
+            None => self.look_at(tag).await?,
+        };
+        self.memory().places.insert(tag.into(), place.clone());
+        Ok(place)
+    }
+
+    /// Everything that can be seen without changing anything.
     pub(super) async fn preflight(&self, intent: &Intent, survey: &Survey) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
         if self.line.token().is_none() {
@@ -34,33 +83,40 @@ impl Hub {
             findings.push(Finding::error("too-many-assets", message).hint("pack several of them into one archive"));
         }
         if intent.tag_object.is_some() {
-            findings.extend(self.judge_tag(intent).await?);
+            let place = self.place(&intent.tag.name).await?;
+            findings.extend(self.judge_tag(intent, place.tag).await?);
+            findings.extend(place.branch.then(|| same_name(&intent.tag.name)));
         }
         Ok(findings)
     }
 
-    /// What costs requests that a release doesn't need: a branch of the same name there, and whether releases are immutable.
-    pub(super) async fn inspect(&self, intent: &Intent) -> Result<Vec<Finding>> {
+    /// A burnt tag, and a commit whose workflows the token may not touch, are told by nothing but the refusal to make a release of them.
+    pub(super) fn draft_comes_first(&self, intent: &Intent, survey: &Survey) -> bool {
         let tag = &intent.tag.name;
-        let mut findings = Vec::new();
-        let (branch, switch) = (self.git_ref("heads", tag).await?, self.line.address.of("/immutable-releases"));
-        if branch.is_some() {
-            let message = format!("a branch on GitHub is named {tag} like the tag: downloads and updates by that name are ambiguous");
-            findings.push(Finding::error("branch-tag-collision", message).hint(format!("rename the branch, then: git push origin --delete refs/heads/{tag}")));
+        let memory = self.memory();
+        let locked = memory.places.get(tag).is_some_and(|place| place.immutable) || survey.releases.iter().any(|release| release.immutable);
+        (locked || intent.changes_workflows) && survey.published(tag).is_none() && survey.drafts(tag).is_empty()
+    }
+
+    /// Whether releases are immutable.
+    pub(super) async fn inspect(&self, intent: &Intent) -> Result<Vec<Finding>> {
+        let known = self.memory().places.get(&intent.tag.name).map(|place| place.immutable);
+        let immutable = match known {
+            Some(immutable) => immutable,
+            None => self.is_immutable().await?,
+        };
+        if !immutable {
+            return Ok(Vec::new());
         }
-        let switch = self.line.read(&switch, Who::Us).await?;
-        if switch.is_good() && switch.json().unwrap_or_default().get("enabled").and_then(Value::as_bool) == Some(true) {
-            let message = "releases here are immutable: once published, tag and assets are locked, and removing a release burns its tag for ever";
-            findings.push(Finding::note("immutable-releases", message));
-        }
-        Ok(findings)
+        let message = "releases here are immutable: once published, tag and assets are locked, and removing a release burns its tag for ever";
+        Ok(vec![Finding::note("immutable-releases", message)])
     }
 
     /// The tag must be on GitHub and lead to the commit that is built. Nothing here moves it.
-    async fn judge_tag(&self, intent: &Intent) -> Result<Option<Finding>> {
+    async fn judge_tag(&self, intent: &Intent, object: Option<Object>) -> Result<Option<Finding>> {
         let tag = &intent.tag.name;
         let push = format!("git push origin refs/tags/{tag}");
-        let Some(object) = self.git_ref("tags", tag).await? else {
+        let Some(object) = object else {
             return Ok(Some(Finding::error("tag-not-on-forge", format!("the tag {tag} is not on GitHub")).hint(push)));
         };
         if intent.tag_object.as_deref() == Some(&object.sha) {
@@ -109,7 +165,13 @@ impl Hub {
     }
 }
 
+fn same_name(tag: &str) -> Finding {
+    Finding::error("branch-tag-collision", format!("a branch on GitHub is named {tag} like the tag: downloads and updates by that name are ambiguous"))
+        .hint(format!("rename the branch, then: git push origin --delete refs/heads/{tag}"))
+}
+
 /// What a ref or a tag object points at.
+#[derive(Clone, Debug)]
 struct Object {
     kind: String,
     sha: String,

@@ -24,9 +24,9 @@ pub struct Settings {
 impl Settings {
     /// The defaults for a repository there.
     ///
-    /// 32 transfers at once: GitHub allows 100 concurrent requests for everything that a user runs at the same time, so this leaves two thirds of
-    /// it to others. More would not be faster: 80 content-creating requests a minute are allowed, a burst that 32 connections work off in three
-    /// rounds; after it the pace decides, not the number of connections.
+    /// 64 transfers at once: GitHub allows 100 concurrent requests for everything that a user runs at the same time, and nothing else of this
+    /// program is under way then, so that a third is left to others. More would not be faster: 80 content-creating requests a minute are allowed,
+    /// a burst that 64 connections work off in little more than one round trip; after it the pace decides, not the number of connections.
     pub fn new(api: impl Into<String>, repository: impl Into<String>) -> Self {
         Self {
             api: api.into(),
@@ -34,7 +34,7 @@ impl Settings {
             max_wait: Duration::from_secs(600),
             connect: Duration::from_secs(20),
             stall: Duration::from_secs(60),
-            parallel: 32,
+            parallel: 64,
             haste: haste(),
         }
     }

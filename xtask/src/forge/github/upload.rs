@@ -219,7 +219,7 @@ impl Hub {
         self.line.admit(Cost::Create).await?;
         let moved = Arc::new(AtomicU64::new(0));
         let bar = batch.events.bar(&upload.name, Some(upload.size));
-        let body = reqwest::Body::wrap_stream(blocks(tokio::fs::File::from_std(file), Arc::clone(&moved)));
+        let body = reqwest::Body::wrap_stream(blocks(tokio::fs::File::from_std(file), upload.size, Arc::clone(&moved)));
         let request = self.line.upload(batch.address.clone(), &upload.name, names::content_type(&upload.name), upload.size).body(body);
         let mut work = std::pin::pin!(async { answered(request.send().await).await });
         let (stall, mut seen, mut since) = (self.line.settings.stall, 0, Duration::ZERO);
@@ -246,14 +246,14 @@ impl Hub {
     }
 }
 
-/// A file in blocks, counting them as they leave.
-fn blocks(file: tokio::fs::File, moved: Arc<AtomicU64>) -> impl futures_util::Stream<Item = std::io::Result<Vec<u8>>> {
-    stream::try_unfold((file, moved), |(mut file, moved)| async move {
-        let mut block = vec![0; BLOCK];
+/// The first `left` bytes of a file in blocks, counting them as they leave. One that ends earlier breaks the request off.
+fn blocks(file: tokio::fs::File, left: u64, moved: Arc<AtomicU64>) -> impl futures_util::Stream<Item = std::io::Result<Vec<u8>>> {
+    stream::try_unfold((file, left, moved), |(mut file, left, moved)| async move {
+        let mut block = vec![0; usize::try_from(left).map_or(BLOCK, |left| left.min(BLOCK))];
         let read = file.read(&mut block).await?;
         block.truncate(read);
         moved.fetch_add(read as u64, Ordering::Relaxed);
-        Ok((read > 0).then_some((block, (file, moved))))
+        Ok((read > 0).then_some((block, (file, left.saturating_sub(read as u64), moved))))
     })
 }
 

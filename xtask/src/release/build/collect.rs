@@ -69,7 +69,7 @@ fn program(program: Executable) -> Collected {
 }
 
 fn matching(job: &Job<'_>, glob: &str) -> Result<Vec<Collected>> {
-    let matcher = matcher(glob)?;
+    let matcher = self::glob(glob)?;
     let committed = job.source.files.iter().filter(|file| matcher.is_match(&file.path));
     let mut found: Vec<Collected> = committed.map(|file| collected(job, &file.path, job.source.path(&file.path), file.kind, Origin::Commit)).collect();
     if matches!(job.artifact.build, Build::Run(_)) {
@@ -116,7 +116,7 @@ fn collected(job: &Job<'_>, path: &str, real: PathBuf, kind: FileKind, origin: O
 }
 
 /// `*` stays within a folder, `**` doesn't, as in .gitignore.
-fn matcher(glob: &str) -> Result<GlobMatcher> {
+pub(in crate::release) fn glob(glob: &str) -> Result<GlobMatcher> {
     let built = GlobBuilder::new(glob).literal_separator(true).build().context(|| format!("read the glob `{glob}`"))?;
     Ok(built.compile_matcher())
 }

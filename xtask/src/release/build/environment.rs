@@ -1,7 +1,7 @@
 //! What a build gets to see: the few variables that tools need to work at all, fixed locale and time zone, SOURCE_DATE_EPOCH; nothing of
 //! the user, the host or the time.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, sync::OnceLock};
 
 use super::Job;
 use crate::{
@@ -81,6 +81,12 @@ pub(super) fn run_lines(job: &Job<'_>, lines: &[String]) -> Result<()> {
 
 /// This machine's target triple, as rustc names it; the one this program was built for where there is no rustc.
 pub fn host_target() -> String {
+    // Behind a toolchain proxy the question takes as long as a request.
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(ask_host_target).clone()
+}
+
+fn ask_host_target() -> String {
     let told = process::find("rustc").and_then(|rustc| Program::new(rustc).query().arg("-vV").read().ok());
     let host = told.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("host: ")));
     host.map_or_else(built_for, str::to_owned)

@@ -30,6 +30,7 @@ use crate::{
     services::{self, ImageRef},
 };
 pub use cargo::{LOCK, LOCK_REMEDY};
+pub(super) use collect::glob;
 pub use environment::host_target;
 pub use source::Source;
 
@@ -207,6 +208,8 @@ pub(super) fn complete(_: &Project, out: &Path, mut built: Vec<BuiltFile>, manif
     let sums = sums::write(built.iter().map(|file| (file.name.as_str(), file.sha256)));
     built.push(universal(out, SUMS, sums.as_bytes())?);
     built.sort_by(|a, b| a.name.cmp(&b.name));
+    // With the mark gone the folder is a release: first all that is in it.
+    files::sync_files(&built.iter().map(|file| file.path.clone()).collect::<Vec<_>>())?;
     files::remove_file(&out.join(FILLING))?;
     files::sync_dir(out)?;
     Ok(Built { folder: out.into(), files: built })

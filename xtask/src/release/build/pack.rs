@@ -81,7 +81,7 @@ fn raw_file(job: &Job<'_>, file: &Collected) -> Result<BuiltFile> {
         return Err(Error::refused(format!("two files of the release would be called {name}"))
             .hint("an asset's name is the file's name without its folders: rename one"));
     }
-    let (size, sha256) = files::copy(&file.path, &path)?;
+    let (size, sha256) = files::copy_quickly(&file.path, &path)?;
     Ok(BuiltFile { name, path, size, sha256, artifact: Some(job.artifact.name.clone()), target: job.unit.target.clone(), origin: file.origin })
 }
 

@@ -28,13 +28,8 @@ pub fn on_forge(forge: &dyn Forge, survey: &Survey, tag: &str, events: &Events) 
         return Err(Error::refused(why));
     };
     // The forge tells the digests of what it holds; checksums and manifest are read, and so is what it tells no digest of. All side by side.
+    outwardly_whole(&release)?;
     let control = [MANIFEST, SUMS];
-    if let Some(missing) = control.iter().find(|name| !release.assets.iter().any(|asset| asset.name == **name)) {
-        return Err(Error::refused(format!("{tag} is incomplete: it has no {missing}")));
-    }
-    if let Some(half) = release.assets.iter().find(|asset| !asset.complete) {
-        return Err(Error::refused(format!("{tag} is incomplete: {} never arrived whole", half.name)));
-    }
     let read: Vec<Asset> = release.assets.iter().filter(|asset| control.contains(&asset.name.as_str()) || asset.digest.is_none()).cloned().collect();
     let scratch = Scratch::new("rollback")?;
     let fetched = forge.fetch(&release, &read, scratch.path(), events)?;
@@ -64,16 +59,36 @@ fn compared(release: &Release, fetched: &[Fetched]) -> Result<Manifest> {
     Ok(manifest)
 }
 
-/// The same without a request where the cache holds the release whole and the survey tells every digest: for a look that must cost nothing.
-pub fn at_a_glance(forge: &dyn Forge, survey: &Survey, cache: &Cache, tag: &str, events: &Events) -> Result<Manifest> {
-    as_listed(survey, cache, tag).map_or_else(|| on_forge(forge, survey, tag, events), Ok)
-}
-
 /// The cached release, where the forge lists every one of its files with the same digest: as good as read from there.
 pub fn as_listed(survey: &Survey, cache: &Cache, tag: &str) -> Option<Manifest> {
     let (Some(release), Ok(Some(cached))) = (survey.published(tag), cache.verified(tag)) else { return None };
     let is = |file: &VerifiedFile| release.assets.iter().any(|asset| asset.complete && asset.name == file.name && asset.digest == Some(file.sha256));
     (release.assets.len() == cached.files.len() && cached.files.iter().all(is)).then_some(cached.manifest)
+}
+
+/// As far as the survey and the cache tell, without a request: for a look that must cost nothing. Bytes that aren't cached are not read.
+pub fn at_a_glance(survey: &Survey, cache: &Cache, tag: &str) -> Result<()> {
+    let Some(release) = survey.published(tag) else { return Err(Error::refused(format!("{tag} was never published"))) };
+    outwardly_whole(release)?;
+    let Ok(Some(cached)) = cache.verified(tag) else { return Ok(()) };
+    let digest = |asset: &Asset| asset.digest.is_none_or(|digest| cached.files.iter().any(|file| file.name == asset.name && file.sha256 == digest));
+    match release.assets.iter().find(|asset| !digest(asset)) {
+        None if release.assets.len() == cached.files.len() => Ok(()),
+        Some(other) => Err(Error::refused(format!("{tag} is not as it was released: {} has other bytes than in the cache", other.name))),
+        None => Err(Error::refused(format!("{tag} is not as it was released: it has {} files, the cache {}", release.assets.len(), cached.files.len()))),
+    }
+}
+
+/// Checksums and manifest are there, and every file arrived.
+fn outwardly_whole(release: &Release) -> Result<()> {
+    let tag = &release.tag;
+    if let Some(missing) = [MANIFEST, SUMS].iter().find(|name| !release.assets.iter().any(|asset| asset.name == **name)) {
+        return Err(Error::refused(format!("{tag} is incomplete: it has no {missing}")));
+    }
+    match release.assets.iter().find(|asset| !asset.complete) {
+        Some(half) => Err(Error::refused(format!("{tag} is incomplete: {} never arrived whole", half.name))),
+        None => Ok(()),
+    }
 }
 
 /// From the cache, while the forge can't be reached.
@@ -122,12 +137,15 @@ pub fn kept<'a>(survey: &'a Survey, template: &TagTemplate) -> Vec<&'a Release> 
 pub fn finding(tag: &str, judged: &Result<Manifest>) -> Finding {
     match judged {
         Ok(manifest) => Finding::note("rollback-works", format!("{tag}: complete, {} files, every digest as released", manifest.artifacts.len() + 2)),
-        Err(error) => {
-            let details = error.found().iter().map(|finding| format!("; {}", finding.message)).collect::<String>();
-            let finding = Finding::warning("rollback-impossible", format!("a rollback to {tag} would be refused: {}{details}", error.chain()));
-            error.hints().iter().fold(finding, |finding, hint| finding.hint(hint))
-        }
+        Err(error) => impossible(tag, error),
     }
+}
+
+/// Why a rollback to it would be refused.
+pub fn impossible(tag: &str, error: &Error) -> Finding {
+    let details = error.found().iter().map(|finding| format!("; {}", finding.message)).collect::<String>();
+    let finding = Finding::warning("rollback-impossible", format!("a rollback to {tag} would be refused: {}{details}", error.chain()));
+    error.hints().iter().fold(finding, |finding, hint| finding.hint(hint))
 }
 
 /// What else a rollback to a whole release needs on this machine: a cached copy for the day the forge is down, a file to install.

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use crate::{
     config::{PrereleasePolicy, SourceSpec},
-    effects::{files, git::Git},
+    effects::{
+        files,
+        git::{Git, Refs},
+    },
     kernel::{Error, Finding, Result, Tag, TagTemplate, Version},
     ledger::Journal,
     versions::{Kind, Level, Tree, disagreements, read, tags},
@@ -108,14 +111,13 @@ fn changed_before(git: &Git, plan: &Plan) -> Result<Vec<Finding>> {
 }
 
 fn tag_findings(git: &Git, plan: &Plan, tag: &Tag, template: &TagTemplate) -> Result<Vec<Finding>> {
-    let all = git.tags()?;
+    let Refs { tags: all, branches } = git.refs()?;
     if let Some(there) = all.iter().find(|other| other.name == tag.name) {
         let ours = plan.changes.is_empty() && Some(&there.commit) == git.commit("HEAD")?.as_ref();
         let finding = Finding::error("tag-exists", format!("the tag `{tag}` exists already, at commit {}", there.commit.get(..12).unwrap_or(&there.commit)));
         let finding = finding.hint("a version is released once: choose the next one").hint(format!("if it was never pushed: `git tag --delete {tag}`"));
         return Ok(if ours { Vec::new() } else { vec![finding] });
     }
-    let branches = git.branches()?;
     let names: Vec<String> = all.into_iter().map(|tag| tag.name).collect();
     let tagged: Vec<Version> = names.iter().filter_map(|name| template.matches(name)).map(|tag| tag.version).collect();
     Ok(tags::findings(&tag.name, template, &tags::Around { branches: &branches, tags: &names, released: &tagged }))
@@ -153,7 +155,7 @@ fn commit(git: &Git, plan: &Plan, wanted: &Wanted) -> Result<Done> {
         git.commit_only(&files, &format!("Version {}", plan.to))?;
     }
     if let Some(tag) = &wanted.tag
-        && !git.tags()?.iter().any(|other| other.name == tag.name)
+        && !git.refs()?.tags.iter().any(|other| other.name == tag.name)
     {
         git.tag_annotated(&tag.name, &format!("Version {}", plan.to))?;
     }

@@ -144,6 +144,24 @@ fn drift_is_shown_with_a_diff_and_strangers_files_are_kept() {
     scratch.xtask(&["workflows", "--check"]).exits(0);
 }
 
+#[test]
+fn a_runner_that_no_release_is_for_is_told_so() {
+    let scratch = project();
+    let decide = |arch: &str, rev: &str| {
+        let mut command = scratch.command("bash");
+        command
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &action_script(&scratch, "Decide")])
+            .env("GITHUB_OUTPUT", scratch.path().join("output"));
+        command.env("RUNNER_OS", "Linux").env("RUNNER_ARCH", arch).env("REPOSITORY", "acme/tools").env("REV", rev);
+        let (version, digest) = if rev.is_empty() { ("1.2.3", "ab") } else { ("", "") };
+        Run::of(command.env("VERSION", version).env("DIGEST", digest))
+    };
+    decide("X64", "").exits(0);
+    let run = decide("RISCV64", "").exits(2);
+    assert!(run.stdout.contains("::error::no xtask is released for Linux RISCV64"), "{}", run.stdout);
+    decide("RISCV64", "0123").exits(0);
+}
+
 /// The `run:` script of a step of the composite action.
 fn action_script(scratch: &Scratch, step: &str) -> String {
     let action: Value = yaml_serde::from_str(&scratch.read(ACTION)).unwrap();
@@ -177,5 +195,7 @@ fn the_action_installs_what_its_digest_says_and_nothing_else() {
     scratch.write(&format!(".xtask/setup/{name}.tar.gz"), "poisoned");
     install(&digest).exits(6);
     assert!(!installed.exists() && !scratch.project().join(".xtask/setup").exists());
+    fs::remove_dir_all(scratch.project().join(".xtask")).unwrap();
     install(&digest).exits(0);
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "", "what is checked out is released: nothing may have changed");
 }

@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct EnvArgs {
-    /// The command and its arguments
+    /// The command and its arguments; what it prints is its own, also with --json
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<String>,
 }

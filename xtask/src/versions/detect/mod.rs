@@ -35,6 +35,7 @@ pub fn detect(tree: &dyn Tree) -> Result<Vec<SourceSpec>> {
     }
     let Some(version) = read(tree, &found)?.current().cloned() else { return Ok(found) };
     found.extend(modules(tree, &version)?);
+    found.extend(uv_lock(tree, &version)?);
     found.extend(badges(tree, &version)?);
     found.extend(change_logs(tree)?);
     Ok(found)
@@ -187,6 +188,18 @@ fn modules(tree: &dyn Tree, version: &Version) -> Result<Vec<SourceSpec>> {
     const MODULES: [&str; 5] = ["__init__.py", "__about__.py", "_version.py", "version.py", "__version__.py"];
     let paths = tree.files().iter().filter(|path| MODULES.contains(&tree::name(path)) && depth_of(path) <= 2 && is_ours(path));
     agreeing(tree, paths.map(|path| spec(path)), version)
+}
+
+#[expect(clippy::unwrap_used, reason = "a constant expression, and a test runs it")]
+static OWN_IN_UV: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?m)^name = "(?<name>[^"]+)"\nversion = "[^"]+"\nsource = \{ (?:editable|virtual) = "\." \}"#).unwrap());
+
+/// uv's lock file repeats the project's own version, and `uv sync --locked` refuses where it lags behind.
+fn uv_lock(tree: &dyn Tree, version: &Version) -> Result<Vec<SourceSpec>> {
+    let text = tree.read("uv.lock")?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let own = OWN_IN_UV.captures(&text).and_then(|found| found.name("name"));
+    let pattern = own.map(|name| format!("name = \"{}\"\nversion = \"{{version}}\"", name.as_str()));
+    agreeing(tree, pattern.into_iter().map(|pattern| SourceSpec { pattern: Some(pattern), ..spec("uv.lock") }), version)
 }
 
 fn badges(tree: &dyn Tree, version: &Version) -> Result<Vec<SourceSpec>> {

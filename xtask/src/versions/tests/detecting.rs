@@ -86,3 +86,10 @@ fn setuptools_of_old_says_it_in_a_line() {
     let twice = "[metadata]\nversion = 1.1.0\n[x]\nmin_version = 3.0.0\n";
     assert_eq!(detected(&[("setup.cfg", twice)]), Vec::<String>::new(), "which of them is meant isn't known");
 }
+
+#[test]
+fn uvs_lock_file_goes_along() {
+    let lock = "version = 1\n\n[[package]]\nname = \"left\"\nversion = \"1.1.0\"\nsource = { registry = \"https://pypi.org/simple\" }\n\n[[package]]\nname = \"mine\"\nversion = \"1.1.0\"\nsource = { editable = \".\" }\n";
+    let found = detected(&[("pyproject.toml", "[project]\nname = 'mine'\nversion = '1.1.0'\n"), ("uv.lock", lock)]);
+    assert_eq!(found, ["pyproject.toml", "uv.lock | name = \"mine\"\nversion = \"{version}\""]);
+}

@@ -13,7 +13,7 @@ use crate::github::{self, Double};
 pub fn file(folder: &Path, name: &str, bytes: &[u8]) -> Upload {
     let path = folder.join(name);
     std::fs::write(&path, bytes).expect("write a file to upload");
-    Upload { name: name.into(), path, size: bytes.len() as u64, digest: Digest::of(bytes) }
+    Upload { name: name.into(), path, size: bytes.len() as u64, digest: Digest::of(bytes), wave: 0 }
 }
 
 /// The files of a small release.

@@ -124,6 +124,8 @@ pub struct Upload {
     pub size: u64,
     /// SHA-256 of those bytes.
     pub digest: Digest,
+    /// Nothing of a later wave is sent before all of the earlier ones is there.
+    pub wave: u8,
 }
 
 /// A downloaded file.

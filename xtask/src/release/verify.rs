@@ -40,9 +40,13 @@ impl Verified {
     /// As a forge takes them: manifest and checksums late, so that they never speak of files that aren't there yet; update metadata last,
     /// since programs out there act on it.
     pub fn uploads(&self) -> Vec<Upload> {
-        let mut uploads: Vec<Upload> =
-            self.files.iter().map(|file| Upload { name: file.name.clone(), path: file.path.clone(), size: file.size, digest: file.sha256 }).collect();
-        uploads.sort_by_key(|upload| (updater::is_metadata(&upload.name), matches!(upload.name.as_str(), MANIFEST | SUMS)));
+        let wave = |name: &str| if updater::is_metadata(name) { 2 } else { u8::from(matches!(name, MANIFEST | SUMS)) };
+        let upload = |file: &VerifiedFile| {
+            let wave = wave(&file.name);
+            Upload { name: file.name.clone(), path: file.path.clone(), size: file.size, digest: file.sha256, wave }
+        };
+        let mut uploads: Vec<Upload> = self.files.iter().map(upload).collect();
+        uploads.sort_by_key(|upload| upload.wave);
         uploads
     }
 }

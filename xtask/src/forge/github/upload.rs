@@ -60,7 +60,6 @@ fn plan<'a>(there: &[Asset], uploads: &'a [Upload]) -> Plan<'a> {
             _ => plan.remove.push(asset.clone()),
         }
     }
-    // In the order that was asked for: checksums and manifest come last and speak of files that are there.
     plan.send = uploads.iter().filter(|upload| wanted.contains_key(upload.name.as_str())).collect();
     plan
 }
@@ -100,9 +99,13 @@ impl Hub {
         let total = plan.send.iter().map(|upload| upload.size).sum();
         let label = format!("uploading {} files to {}", plan.send.len(), draft.tag);
         let batch = Batch { draft, address, events, all: events.bar(label, Some(total)), stopped: AtomicBool::new(false) };
-        let sending = stream::iter(plan.send.iter().map(|upload| self.send_unless_stopped(&batch, upload)));
-        let sent: Vec<Option<Result<Asset>>> = sending.buffer_unordered(self.line.settings.parallel.max(1)).collect().await;
-        let sent = sent.into_iter().flatten().collect::<Result<Vec<Asset>>>()?;
+        let mut sent = Vec::new();
+        plan.send.sort_by_key(|upload| upload.wave);
+        for wave in plan.send.chunk_by(|one, next| one.wave == next.wave) {
+            let sending = stream::iter(wave.iter().map(|upload| self.send_unless_stopped(&batch, upload)));
+            let ended: Vec<Option<Result<Asset>>> = sending.buffer_unordered(self.line.settings.parallel.max(1)).collect().await;
+            sent.extend(ended.into_iter().flatten().collect::<Result<Vec<Asset>>>()?);
+        }
         let mut assets: Vec<Asset> = plan.keep.into_iter().chain(sent).collect();
         assets.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(assets)
@@ -293,7 +296,7 @@ mod tests {
     use crate::kernel::Digest;
 
     fn upload(name: &str, bytes: &[u8]) -> Upload {
-        Upload { name: name.into(), path: name.into(), size: bytes.len() as u64, digest: Digest::of(bytes) }
+        Upload { name: name.into(), path: name.into(), size: bytes.len() as u64, digest: Digest::of(bytes), wave: 0 }
     }
 
     fn asset(name: &str, bytes: &[u8]) -> Asset {

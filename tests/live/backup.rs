@@ -232,6 +232,62 @@ fn killed_anywhere_a_volume_is_old_or_new() {
     }
 }
 
+/// What starts, stops and packs beside us: none of it may cost data, or leave a service down.
+#[test]
+fn neighbours_strangers_and_a_stop_that_was_cut_off() {
+    let Some(stack) = hardened() else { return };
+    seed(&stack, "g");
+    let before = content(&stack, "g");
+    let volume = stack.inspect(&stack.volume(), "{{.Mountpoint}}");
+    cut_off_while_stopping(&stack);
+    // Nothing is known but a stopped container, and somebody's tarball of the folder, with the module's data in it.
+    stack.compose(&["stop", "falkordb"]).exits(0);
+    let file = stack.scratch.path().join("falkordb_data_20260101_120000.tar.gz");
+    Run::of(stack.scratch.command("tar").arg("-czf").arg(&file).args(["--transform", "s,^[.],data,"]).arg("-C").arg(&volume).arg(".")).exits(0);
+    std::fs::remove_dir_all(stack.scratch.project().join("backups")).unwrap();
+    let file = file.to_str().unwrap();
+    stack.xtask(&["restore", "falkordb", "--yes", "--from", file]).exits(0);
+    stack.compose(&["start", "falkordb"]).exits(0);
+    until(30, "falkordb", || stack.inspect(&stack.container("falkordb"), "{{.State.Health.Status}}") == "healthy");
+    assert_eq!(content(&stack, "g"), before);
+    started_meanwhile(&stack, file);
+    assert_eq!(content(&stack, "g"), before);
+    Run::of(&mut docker(&["pause", &stack.container("falkordb")])).exits(0);
+    let paused = stack.xtask(&["backup"]).exits(3);
+    assert!(paused.stderr.contains("is paused") && paused.stderr.contains("docker unpause"), "{}", paused.stderr);
+}
+
+/// Killed while the engine was stopping the server: the next run leaves it running.
+fn cut_off_while_stopping(stack: &Stack) {
+    let mut command = stack.scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    let mut child = stack.adapt(&mut command).args(["backup", "--cold", "-q"]).spawn().unwrap();
+    let id = stack.inspect(&stack.container("falkordb"), "{{.Id}}");
+    let journal = stack.scratch.project().join(".xtask/journal/backup-falkordb.json");
+    until(30, "the stop", || std::fs::read_to_string(&journal).is_ok_and(|text| text.contains(&id)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stack.xtask(&["backup"]).exits(0);
+    until(30, "falkordb", || stack.inspect(&stack.container("falkordb"), "{{.State.Health.Status}}") == "healthy");
+}
+
+/// Something else starts the server whenever it is down: the restored data counts all the same, and no service command runs beside it.
+fn started_meanwhile(stack: &Stack, file: &str) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    stack.redis(&["FLUSHALL"]);
+    stack.redis(&["GRAPH.QUERY", "g", "UNWIND range(1, 900) AS i CREATE (:Other {id: i})"]);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                Run::of(&mut docker(&["start", &stack.container("falkordb")]));
+            }
+        });
+        let restored = stack.xtask(&["restore", "falkordb", "--yes", "--from", file]);
+        ended.store(true, Ordering::Relaxed);
+        restored.exits(0);
+    });
+}
+
 #[test]
 fn a_drill_on_falkordb_proves_itself_and_leaves_nothing() {
     let Some(stack) = Stack::hardened(Compose::V2) else { return };

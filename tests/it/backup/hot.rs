@@ -117,6 +117,23 @@ fn a_password_never_stands_on_a_command_line() {
 }
 
 #[test]
+fn a_user_of_an_acl_needs_no_more_than_is_said() {
+    if !available() {
+        return;
+    }
+    let (scratch, server) = served(AOF, "password-env = \"DB_PASSWORD\"\nuser = \"backup\"");
+    server.fill("a", 10);
+    server.cli(&["ACL", "SETUSER", "backup", "on", ">geheim2", "+info"]);
+    let ask = || Run::of(scratch.command(env!("CARGO_BIN_EXE_xtask")).args(["backup"]).env("DB_PASSWORD", "geheim2"));
+    let refused = ask().exits(3);
+    let (_, needed) = refused.stderr.split_once("ACL SETUSER NAME ").unwrap_or_else(|| panic!("{}", refused.stderr));
+    let (words, _) = needed.split_once(';').unwrap();
+    server.cli(&[&["ACL", "SETUSER", "backup"], words.split(' ').collect::<Vec<_>>().as_slice()].concat());
+    let run = ask().exits(0);
+    assert!(run.stdout.contains("10 keys"), "{}", run.stdout);
+}
+
+#[test]
 fn a_data_folder_elsewhere_is_refused_with_the_fix() {
     if !available() {
         return;

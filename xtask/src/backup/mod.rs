@@ -38,7 +38,7 @@ mod volume;
 pub use manifest::Manifest;
 pub use probe::{Counts, Probe};
 pub use prune::{apply as prune, plan as prune_plan};
-pub use redis::{Reach, Redis, count::count, facts::of as facts, image, rdb};
+pub use redis::{Login, Reach, Redis, count::count, facts::of as facts, image, rdb};
 pub use retention::Decision;
 pub use run::{Done, Options, lock, run, tarball};
 pub use source::{Source, select};

@@ -1,6 +1,6 @@
 //! One backup, from lock to manifest. The order is the point: nothing counts before it was read back, the manifest comes last.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use super::{
     check, closed,
@@ -24,6 +24,9 @@ use crate::{
     effects::{clock, docker, lock},
     kernel::{Context as _, Error, Events, Finding, Kind, Result},
 };
+
+/// How long a server that was started again may load.
+const AWAKE: Duration = Duration::from_secs(120);
 
 /// How to go about it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,7 +79,11 @@ pub fn run(project: &Project, source: &Source, options: Options, events: &Events
 
 /// The same for a caller that holds the lock already.
 pub fn locked(project: &Project, source: &Source, options: Options, events: &Events) -> Result<Done> {
-    undo::recover(&project.state(), source, events)?;
+    if undo::recover(&project.state(), source, events)? {
+        // What was started again just now needs a moment before it can be asked.
+        let server = server(source, Users::find(source)?.as_ref());
+        server.map_or(Ok(()), |(redis, _)| redis.ready(AWAKE, &|| Ok(())))?;
+    }
     if let What::Volume { real, .. } = &source.what {
         volume::sweep_helpers(real)?;
     }
@@ -126,10 +133,10 @@ pub fn server(source: &Source, users: Option<&Users>) -> Option<(Redis, Option<d
     match users {
         Some(users) => {
             let container = users.server.clone().filter(docker::Container::answers)?;
-            Some((Redis::new(Reach::Container(container.id.clone()), source.password(Some(&container))), Some(container)))
+            Some((Redis::new(Reach::Container(container.id.clone()), source.login(Some(&container))), Some(container)))
         }
         None => {
-            let redis = Redis::new(Reach::Address(source.spec.address.clone()?), source.password(None));
+            let redis = Redis::new(Reach::Address(source.spec.address.clone()?), source.login(None));
             let down = redis.info("server").is_err_and(|error| error.chain().contains("can't be reached"));
             (!down).then_some((redis, None))
         }

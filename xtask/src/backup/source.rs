@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     manifest::Origin,
+    redis::Login,
     retention::Rules,
     stack::{self, Stack},
     store::{Format, Store},
@@ -73,10 +74,10 @@ impl Source {
         self.spec.engine.unwrap_or(Engine::Files)
     }
 
-    /// The password: from the environment or `.env` here, else as the container itself was given it.
-    pub fn password(&self, container: Option<&crate::effects::docker::Container>) -> Option<String> {
+    /// As whom its server is asked; the password comes from the environment or `.env` here, else as the container itself was given it.
+    pub fn login(&self, container: Option<&crate::effects::docker::Container>) -> Login {
         let inside = || container?.env(self.spec.password_env.as_deref()?).map(str::to_owned);
-        self.password.clone().or_else(inside)
+        Login { user: self.spec.user.clone(), password: self.password.clone().or_else(inside) }
     }
 
     /// How archives are packed.

@@ -62,6 +62,7 @@ impl Undo {
     /// Puts everything back.
     pub fn finish(self, source: &Source, events: &Events) -> Result<()> {
         put_back(&self.detail, source, events)?;
+        users::start(&self.detail.stopped, events)?;
         if self.written { self.journal.close() } else { Ok(()) }
     }
 }
@@ -71,6 +72,7 @@ pub fn recover(state: &Path, source: &Source, events: &Events) -> Result<bool> {
     let Some((journal, detail)) = Journal::load::<Detail>(state, &name(source))? else { return Ok(false) };
     events.note(format!("a backup of {} was killed: putting back what it had changed", source.name()));
     put_back(&detail, source, events)?;
+    users::start_after_kill(&detail.stopped, &journal.pending().since, events)?;
     journal.close()?;
     Ok(true)
 }
@@ -82,7 +84,7 @@ fn put_back(detail: &Detail, source: &Source, events: &Events) -> Result<()> {
     if let Some(links) = &detail.links {
         files::remove_dir(links)?;
     }
-    users::start(&detail.stopped, events)
+    Ok(())
 }
 
 /// A server that was stopped or restarted since then has its own setting again.
@@ -94,7 +96,7 @@ fn setting(reach: &Reach, percentage: &str, source: &Source, events: &Events) ->
         },
         Reach::Address(_) | Reach::Socket(_) => None,
     };
-    let redis = Redis::new(reach.clone(), source.password(container.as_ref()));
+    let redis = Redis::new(reach.clone(), source.login(container.as_ref()));
     match redis.set(hot::REWRITE, percentage) {
         Err(error) if container.is_none() && error.chain().contains("can't be reached") => {
             events.note("the server does not run any more: nothing to put back there");

@@ -127,6 +127,25 @@ pub fn start(ids: &[String], events: &Events) -> Result<()> {
     first.map_or(Ok(()), Err)
 }
 
+/// The same after a kill. One that still runs as it did before `since` may be stopping this very moment, at the killed run's bidding: it is stopped for
+/// good, and started. One that somebody started since then is left alone.
+pub fn start_after_kill(ids: &[String], since: &str, events: &Events) -> Result<()> {
+    for id in ids {
+        if docker::container(id)?.is_some_and(|container| container.state.running && runs_since_before(&container, since)) {
+            stop(std::slice::from_ref(id), events)?;
+        }
+    }
+    start(ids, events)
+}
+
+fn runs_since_before(container: &Container, since: &str) -> bool {
+    let time = |text: &str| chrono::DateTime::parse_from_rfc3339(text).ok();
+    match (time(&container.state.started_at), time(since)) {
+        (Some(started), Some(since)) => started < since,
+        _ => true,
+    }
+}
+
 /// A container's name, or the id of one that is gone.
 pub fn shown(id: &str) -> String {
     docker::container(id).ok().flatten().map_or_else(|| id.to_owned(), |container| container.name().to_owned())

@@ -72,7 +72,10 @@ fn looked(project: &Project, mut pending: Pending) -> Result<Pending> {
     if let Some(name) = pending.name.strip_prefix("restore-")
         && let Some(in_force) = restore::pending(&project.state(), name)?
     {
-        pending.state = format!("the {} data is in force ({})", in_force.text(), pending.state);
+        let seen = format!("the {} data is in force", in_force.text());
+        if !pending.state.starts_with(&seen) {
+            pending.state = format!("{seen} ({})", pending.state);
+        }
     }
     Ok(pending)
 }

@@ -322,6 +322,8 @@ pub struct BackupSource {
     pub address: Option<String>,
     /// The environment variable that holds the engine's password.
     pub password_env: Option<String>,
+    /// Whose password it is, where the engine has users (ACL); default: its default user.
+    pub user: Option<String>,
 }
 
 /// How a volume's data is copied consistently.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    backup::{Reach, Redis, Source, image, images},
+    backup::{Login, Reach, Redis, Source, image, images},
     config::Project,
     effects::{docker, files, process, process::Program, scratch::Scratch, tied::Tied},
     kernel::{Context as _, Error, Result},
@@ -216,8 +216,8 @@ impl Stand {
     /// The server, asked as any other.
     pub fn redis(&self) -> Redis {
         match &self.kind {
-            Kind::Container { .. } => Redis::new(Reach::Container(self.name.clone()), None),
-            Kind::Process { port, .. } => Redis::new(Reach::Address(format!("127.0.0.1:{port}")), None),
+            Kind::Container { .. } => Redis::new(Reach::Container(self.name.clone()), Login::default()),
+            Kind::Process { port, .. } => Redis::new(Reach::Address(format!("127.0.0.1:{port}")), Login::default()),
         }
     }
 

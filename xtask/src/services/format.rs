@@ -12,7 +12,7 @@ use super::{
     status::split,
 };
 use crate::{
-    backup::{Reach, Redis, facts, rdb},
+    backup::{Login, Reach, Redis, facts, rdb},
     effects::{
         clock,
         docker::{self, Container, Image},
@@ -99,11 +99,11 @@ pub fn of_server(redis: &Redis) -> Result<Known> {
 }
 
 /// Starts `image` on a copy of what a running server holds, and sees whether it loads it. The scratch container has no network, and goes again.
-pub fn trial(server: &Container, password: Option<&str>, image: &str, events: &Events) -> Result<Verdict> {
+pub fn trial(server: &Container, login: &Login, image: &str, events: &Events) -> Result<Verdict> {
     events.step(format!("trying whether {image} reads today's data"));
     let folder = tempfile::tempdir().map_err(|error| Error::unexpected("make a folder for the trial").caused_by(error))?;
     let file = folder.path().join("dump.rdb");
-    snapshot(server, password, &file)?;
+    snapshot(server, login, &file)?;
     let scratch = Scratch::create(image)?;
     docker::docker(["cp"]).arg(&file).arg(format!("{}:/tmp/dump.rdb", scratch.0)).read()?;
     docker::start(&scratch.0)?;
@@ -111,9 +111,9 @@ pub fn trial(server: &Container, password: Option<&str>, image: &str, events: &E
 }
 
 /// A consistent dump of what a server holds, streamed: its container needs no room for it.
-fn snapshot(server: &Container, password: Option<&str>, to: &Path) -> Result<()> {
-    let env: Vec<(&str, &str)> = password.into_iter().map(|password| ("REDISCLI_AUTH", password)).collect();
-    let mut child = docker::exec(&server.id, &env, &["redis-cli", "--rdb", "-"]).spawn()?;
+fn snapshot(server: &Container, login: &Login, to: &Path) -> Result<()> {
+    let words: Vec<&str> = std::iter::once("redis-cli").chain(login.words()).chain(["--rdb", "-"]).collect();
+    let mut child = docker::exec(&server.id, &login.variables(), &words).spawn()?;
     let mut file = files::create_new(to)?;
     let copied = child.stdout.take().map(|mut out| std::io::copy(&mut out, &mut file));
     let ended = child.wait_with_output().context(|| "copy the data for a trial".into())?;
@@ -141,7 +141,7 @@ impl Scratch {
     }
 
     fn loads(&self, image: &str) -> Result<Verdict> {
-        let redis = Redis::new(Reach::Container(self.0.clone()), None);
+        let redis = Redis::new(Reach::Container(self.0.clone()), Login::default());
         let begun = Instant::now();
         loop {
             let Some(container) = docker::container(&self.0)? else { return Err(Error::unexpected("the scratch container is gone")) };

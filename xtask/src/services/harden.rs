@@ -129,8 +129,8 @@ fn item(project: &Project, stack: &Stack, service: &str, spec: &BackupSource) ->
             .hint(format!("start it first: docker start {}", container.name())));
     }
     let source = Source::resolve(project, spec)?;
-    let live = data::ask(&container, source.password(Some(&container)).as_deref()).ok_or_else(|| {
-        Error::refused(format!("{} doesn't answer: where its data is can't be known", container.name())).hint("is its password_env set in this [[backup]]?")
+    let live = data::ask(&container, &source.login(Some(&container))).ok_or_else(|| {
+        Error::refused(format!("{} doesn't answer: where its data is can't be known", container.name())).hint("is its password-env set in this [[backup]]?")
     })?;
     let volume = spec.volume.as_deref().and_then(|name| stack.volume(name)).unwrap_or_default();
     let mounted: Vec<String> = container.destination_of(&volume).map(str::to_owned).into_iter().collect();

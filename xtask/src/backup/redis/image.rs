@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{super::manifest::Module, Reach, Redis, facts};
+use super::{super::manifest::Module, Login, Reach, Redis, facts};
 use crate::{
     effects::docker::{self, Container},
     kernel::{Error, Result},
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The modules of an image as it starts without being told anything. `words` are for `docker run`: labels, by which a killed run's container is found.
 pub fn modules(image: &str, words: &[&str]) -> Result<Vec<Module>> {
     let id = docker::docker(["run", "--detach", "--network", "none"]).args(words).arg(image).read()?;
-    let redis = Redis::new(Reach::Container(id.clone()), None);
+    let redis = Redis::new(Reach::Container(id.clone()), Login::default());
     let known = redis.ready(PATIENCE, &|| alive(&id)).and_then(|()| facts::of(&redis));
     docker::remove(&id)?;
     Ok(known?.0.modules)

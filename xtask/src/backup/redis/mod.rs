@@ -32,17 +32,38 @@ pub enum Reach {
     Socket(PathBuf),
 }
 
+/// As whom a server is asked. Never shown.
+#[derive(Clone, Default)]
+pub struct Login {
+    /// A user of its ACL; the default one where none is named.
+    pub user: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+}
+
+impl Login {
+    /// The words for `redis-cli`: a user's name is no secret.
+    pub fn words(&self) -> Vec<&str> {
+        self.user.as_deref().filter(|_| self.password.is_some()).map_or_else(Vec::new, |user| vec!["--user", user])
+    }
+
+    /// What its environment holds: a password never stands on a command line.
+    pub fn variables(&self) -> Vec<(&str, &str)> {
+        self.password.iter().map(|password| ("REDISCLI_AUTH", password.as_str())).collect()
+    }
+}
+
 /// A server.
 #[derive(Clone)]
 pub struct Redis {
     reach: Reach,
-    password: Option<String>,
+    login: Login,
 }
 
 impl Redis {
     /// A server that is reached so.
-    pub fn new(reach: Reach, password: Option<String>) -> Self {
-        Self { reach, password }
+    pub fn new(reach: Reach, login: Login) -> Self {
+        Self { reach, login }
     }
 
     /// How it is reached: for journals.
@@ -51,14 +72,11 @@ impl Redis {
     }
 
     fn program(&self, words: &[&str]) -> Result<Program> {
-        let cli: Vec<&str> = ["--json"].iter().chain(words).copied().collect();
+        let cli: Vec<&str> = self.login.words().into_iter().chain(["--json"]).chain(words.iter().copied()).collect();
         let program = match &self.reach {
             Reach::Container(id) => {
                 let words: Vec<&str> = std::iter::once("redis-cli").chain(cli).collect();
-                return Ok(match &self.password {
-                    Some(password) => docker::exec(id, &[("REDISCLI_AUTH", password)], &words),
-                    None => docker::exec(id, &[], &words),
-                });
+                return Ok(docker::exec(id, &self.login.variables(), &words));
             }
             Reach::Address(address) => {
                 let (host, port) = address.rsplit_once(':').ok_or_else(|| Error::usage(format!("`{address}` is not HOST:PORT")))?;
@@ -66,10 +84,8 @@ impl Redis {
             }
             Reach::Socket(path) => Program::new("redis-cli").arg("-s").arg(path).args(cli),
         };
-        Ok(match &self.password {
-            Some(password) => program.env("REDISCLI_AUTH", password),
-            None => program.unset("REDISCLI_AUTH"),
-        })
+        let program = program.unset("REDISCLI_AUTH");
+        Ok(self.login.variables().into_iter().fold(program, |program, (name, value)| program.env(name, value)))
     }
 
     /// Asks; an error answer is an error.
@@ -151,11 +167,18 @@ pub(super) fn pause(waited: &mut Duration) {
     *waited += STEP;
 }
 
+/// What a backup asks of a server.
+const NEEDED: &str =
+    "+ping +info +module|list +config|get +config|set +bgrewriteaof +bgsave; from Redis 7.2 on also +waitaof; with graphs also ~* +graph.list +graph.ro_query";
+
 fn answered(words: &[&str], answer: &str) -> Error {
     let command = words.iter().take(1).copied().collect::<Vec<_>>().join(" ");
-    if answer.starts_with("NOAUTH") || answer.starts_with("WRONGPASS") || answer.starts_with("NOPERM") {
+    if answer.starts_with("NOPERM") {
+        return Error::refused(format!("the server's user may not run {command}: {answer}")).hint(format!("let it: ACL SETUSER NAME {NEEDED}"));
+    }
+    if answer.starts_with("NOAUTH") || answer.starts_with("WRONGPASS") {
         return Error::refused(format!("the server wants a password: {answer}"))
-            .hint("set password-env in this [[backup]] to the name of the environment variable that holds it");
+            .hint("set password-env in this [[backup]] to the name of the environment variable that holds it, and `user` where it is another's than the default user's");
     }
     Error::unexpected(format!("the server refused {command}: {answer}"))
 }

@@ -111,6 +111,11 @@ impl Log {
         self.journal.write(text, &self.detail)
     }
 
+    /// When it was begun.
+    pub fn since(&self) -> &str {
+        &self.journal.pending().since
+    }
+
     /// Done.
     pub fn close(self) -> Result<()> {
         self.journal.close()

@@ -11,7 +11,7 @@ use std::{
 use super::super::{
     manifest::EngineFacts,
     probe::Counts,
-    redis::{Reach, Redis, count, rdb},
+    redis::{Login, Reach, Redis, count, rdb},
 };
 use crate::{
     effects::{docker, files, process::Program, scratch::Scratch, tied::Tied},
@@ -195,8 +195,8 @@ impl Running {
 
     fn redis(&self) -> Redis {
         match self {
-            Self::Container(id) => Redis::new(Reach::Container(id.clone()), None),
-            Self::Process { folder, .. } => Redis::new(Reach::Socket(folder.path().join("s")), None),
+            Self::Container(id) => Redis::new(Reach::Container(id.clone()), Login::default()),
+            Self::Process { folder, .. } => Redis::new(Reach::Socket(folder.path().join("s")), Login::default()),
         }
     }
 

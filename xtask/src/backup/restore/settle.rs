@@ -175,7 +175,7 @@ pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Opt
 
 /// Nothing was exchanged: what was stopped runs again, the staging place goes.
 fn clear_away(log: Log, events: &Events) -> Result<()> {
-    users::start(&log.detail.stopped, events)?;
+    users::start_after_kill(&log.detail.stopped, log.since(), events)?;
     log.detail.stage.clear()?;
     log.close()
 }

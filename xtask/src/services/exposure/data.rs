@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Subject;
 use crate::{
+    backup::Login,
     config::{Engine, Project},
     effects::docker::{self, COMPOSE_PROJECT, COMPOSE_SERVICE, Container},
     kernel::Finding,
@@ -51,21 +52,21 @@ pub fn live(project: &Project, files: &Files, service: &str) -> Option<Live> {
     let container = docker::containers(&filters).ok()?.into_iter().find(|container| container.state.running)?;
     let backup = project.config.backups.iter().find(|backup| backup.service.as_deref() == Some(service));
     let password = backup.and_then(|backup| backup.password_env.as_deref()).and_then(|name| files.environment.get(name)).map(str::to_owned);
-    ask(&container, password.as_deref())
+    ask(&container, &Login { user: backup.and_then(|backup| backup.user.clone()), password })
 }
 
 /// Asks a running container's server.
-pub fn ask(container: &Container, password: Option<&str>) -> Option<Live> {
+pub fn ask(container: &Container, login: &Login) -> Option<Live> {
     Some(Live {
-        folder: setting(container, password, "dir")?,
-        append_only: setting(container, password, "appendonly")? == "yes",
+        folder: setting(container, login, "dir")?,
+        append_only: setting(container, login, "appendonly")? == "yes",
         mounts: container.mounts.iter().filter(|mount| mount.kind != "tmpfs").map(|mount| mount.destination.clone()).collect(),
     })
 }
 
-fn setting(container: &Container, password: Option<&str>, name: &str) -> Option<String> {
-    let env: Vec<(&str, &str)> = password.into_iter().map(|password| ("REDISCLI_AUTH", password)).collect();
-    let answer = docker::exec(&container.id, &env, &["redis-cli", "CONFIG", "GET", name]).read().ok()?;
+fn setting(container: &Container, login: &Login, name: &str) -> Option<String> {
+    let words: Vec<&str> = std::iter::once("redis-cli").chain(login.words()).chain(["CONFIG", "GET", name]).collect();
+    let answer = docker::exec(&container.id, &login.variables(), &words).read().ok()?;
     let mut lines = answer.lines();
     (lines.next()? == name).then(|| lines.next().map(str::to_owned))?
 }

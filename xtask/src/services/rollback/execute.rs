@@ -9,7 +9,7 @@ use std::{
 use super::{
     Change, From, Plan,
     data::bring,
-    facts::{password, server},
+    facts::{login, server},
     plan::cant_read,
     record::{self, Data, Detail, Direction, Done, JOURNAL},
 };
@@ -165,8 +165,8 @@ fn try_data(project: &Project, stack: &Stack, change: &Change, events: &Events) 
         events.note(format!("{unknown}, and {} doesn't run: it will be seen when it starts", change.service));
         return Ok(());
     };
-    let password = password(project, &change.service, &container);
-    match format::trial(&container, password.as_deref(), &change.after.pinned(), events)? {
+    let login = login(project, &change.service, &container);
+    match format::trial(&container, &login, &change.after.pinned(), events)? {
         Verdict::CantRead(why) => Err(cant_read(&change.service, &change.before.image, &why)),
         Verdict::Unknown(why) => Err(Error::refused(format!("{}: {why}", change.service)).hint("nothing was changed")),
         Verdict::Reads | Verdict::NoData => Ok(()),

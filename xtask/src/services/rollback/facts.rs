@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    backup::{Reach, Redis, Source},
+    backup::{Login, Reach, Redis, Source},
     config::Project,
     effects::docker::{self, Container},
     kernel::Result,
@@ -95,12 +95,13 @@ fn look(project: &Project, service: &str, configured: &str, container: Option<&C
 
 /// A service's server, with the password that its backup knows.
 pub(in crate::services) fn server(project: &Project, service: &str, container: &Container) -> Redis {
-    Redis::new(Reach::Container(container.id.clone()), password(project, service, container))
+    Redis::new(Reach::Container(container.id.clone()), login(project, service, container))
 }
 
-pub(super) fn password(project: &Project, service: &str, container: &Container) -> Option<String> {
-    let spec = project.config.backups.iter().find(|backup| backup.service.as_deref() == Some(service))?;
-    Source::resolve(project, spec).ok()?.password(Some(container))
+pub(super) fn login(project: &Project, service: &str, container: &Container) -> Login {
+    let spec = project.config.backups.iter().find(|backup| backup.service.as_deref() == Some(service));
+    let source = spec.and_then(|spec| Source::resolve(project, spec).ok());
+    source.map(|source| source.login(Some(container))).unwrap_or_default()
 }
 
 fn find(image: &ImageRef) -> Result<Found> {

@@ -124,5 +124,20 @@ fn no_follow(_: &mut OpenOptions) {}
 
 /// A folder that only this user can look into, gone when dropped.
 pub fn private_folder() -> Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("xtask-").tempdir().context(|| "create a temporary folder".into())
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("xtask-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir().context(|| "create a temporary folder".into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_private_folder_is_private() {
+        let folder = super::private_folder().unwrap();
+        assert_eq!(folder.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
 }

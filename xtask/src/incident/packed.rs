@@ -59,7 +59,7 @@ pub fn sort(head: &[u8]) -> Sort {
     if head.get(257..262) == Some(b"ustar") {
         return Sort::Packed("a tar archive");
     }
-    if is_text(head) { Sort::Text } else { Sort::Other("no text") }
+    if is_text(head) { Sort::Text } else { Sort::Other("no text in it") }
 }
 
 /// Few control characters. Zeros don't count: a log that was cut while its writer went on begins with them, and UTF-16 is full of them.
@@ -151,7 +151,7 @@ mod tests {
             (gzip(b"x"), Sort::Gzip),
             (b"BZh91AY&SY".to_vec(), Sort::Packed("a bzip2 file")),
             (b"BZhang logged in".to_vec(), Sort::Text),
-            ((0..8192_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect(), Sort::Other("no text")),
+            ((0..8192_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect(), Sort::Other("no text in it")),
         ] {
             assert_eq!(sort(&bytes), wanted, "{:?}", bytes.get(..20));
         }

@@ -160,9 +160,11 @@ fn pairs(value: &serde_json::Value, found: &mut Vec<Secret>) {
 
 /// `NAME` and value.
 type Pairs = Vec<(String, String)>;
+/// What a command gave, or why it didn't: message and hints.
+type Given = Result<Pairs, (String, Vec<String>)>;
 
-/// What secret commands gave, by folder and line: such a command may ask a person or a server, once is enough. A failure is kept by message and hints.
-static GIVEN: Mutex<BTreeMap<(PathBuf, String), Result<Pairs, (String, Vec<String>)>>> = Mutex::new(BTreeMap::new());
+/// What secret commands gave, by folder and line: such a command may ask a person or a server, once is enough.
+static GIVEN: Mutex<BTreeMap<(PathBuf, String), Given>> = Mutex::new(BTreeMap::new());
 
 /// What the secret command prints: `NAME=value` lines. Nothing where none is configured. It runs once, whoever asks.
 pub fn from_command(project: &Project) -> Result<Pairs> {

@@ -168,7 +168,8 @@ fn pack(entries: &[Entry], out: &Path, redactor: &Redactor, events: &Events) -> 
     files::create_dir(files::parent(out))?;
     private(&partial)?;
     let newest = entries.iter().filter_map(|entry| entry.mtime).max().unwrap_or(EPOCH).max(EPOCH);
-    let packed = archive::pack(entries, &Packing::new(Format::Zip, newest), &partial, events)?;
+    let packed = archive::pack(entries, &Packing::new(Format::Zip, newest), &partial, events);
+    let packed = packed.or_else(|error| files::remove_file(&partial).and(Err(error)))?;
     let left = scan(&partial, redactor);
     match left {
         Ok(left) if left.is_empty() => files::make_private(&partial).and_then(|()| files::rename(&partial, out)).map(|()| packed),
@@ -223,6 +224,9 @@ mod tests {
             assert_eq!(error.kind(), Kind::Mismatch, "{error:?}");
             assert!(files::list(folder.path()).unwrap().is_empty(), "nothing is left of it");
         }
+        let gone = [Entry::file("logs/gone.log", &folder.path().join("gone"), 5, false)];
+        pack(&gone, &folder.path().join("bundle.zip"), &redactor, &Events::none()).unwrap_err();
+        assert!(files::list(folder.path()).unwrap().is_empty(), "nothing is left of what couldn't be packed");
         let fine = pack(&[Entry::bytes("00-summary.md", "[redacted:canary:1]")], &folder.path().join("bundle.zip"), &redactor, &Events::none());
         assert_eq!((fine.unwrap().entries, files::list(folder.path()).unwrap()), (1, vec!["bundle.zip".to_owned()]));
     }

@@ -90,9 +90,14 @@ pub fn all(items: &mut [Item], services: &Services<'_>, folder: &Path, redactor:
     items.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     let (mut written, mut left_out) = (Vec::new(), Vec::new());
     for (index, item) in items.iter().enumerate() {
-        match one(item, services, &folder.join(index.to_string()), redactor) {
+        let path = folder.join(index.to_string());
+        match one(item, services, &path, redactor) {
             Ok(entry) => written.push(entry),
-            Err(error) => left_out.push(LeftOut { name: item.name.clone(), why: redactor.text(&error.chain()) }),
+            Err(error) => {
+                // On a full disk what was written of it would keep all that follows out as well; what can't be removed goes with the folder.
+                let _ = files::remove_file(&path);
+                left_out.push(LeftOut { name: item.name.clone(), why: redactor.text(&error.chain()) });
+            }
         }
     }
     (written, left_out)
@@ -161,9 +166,9 @@ fn newest(file: &Path, start: u64, size: u64, item: &Item, path: &Path, redactor
 /// Why something isn't in the bundle.
 fn left_out(sort: Sort) -> String {
     match sort {
-        Sort::Packed(what) => format!("{what}: it can't be looked into here, so that nobody could say what is secret in it; unpack it beside it"),
+        Sort::Packed(what) => format!("{what}: what is secret in it can't be seen here; unpack it beside it"),
         Sort::Gzip | Sort::Zstd => "packed twice: unpack it beside it".into(),
-        Sort::Other(what) => format!("no log but {what}"),
+        Sort::Other(what) => format!("not a log: {what}"),
         Sort::Text | Sort::Wide => "it changed while it was read".into(),
     }
 }

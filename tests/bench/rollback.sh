@@ -125,7 +125,7 @@ manual() {
 reset() {
     pin "${falkordb[1.2.0]}" "${graphiti[1.2.0]}"
     docker compose -p "$name" up -d --wait
-    for tag in v1.1.0 v1.2.0; do gh release edit $tag --repo acme/rocket --prerelease=false --notes none; done
+    for again in v1.1.0 v1.2.0; do gh release edit "$again" --repo acme/rocket --prerelease=false --notes none; done
     gh release edit v1.2.0 --repo acme/rocket --latest
     ln -sfn versions/v1.2.0 "$HOME/apps/current"
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::plan::is_same;
 use crate::{
     backup::{Login, Reach, Redis, Source},
     config::Project,
@@ -63,21 +64,27 @@ impl Facts {
         for (name, service) in &stack.rendered.services {
             if let Some(image) = &service.image {
                 let container = Stack::main(containers.remove(name).unwrap_or_default());
-                current.insert(name.clone(), look(project, name, image, container.as_ref())?);
+                current.insert(name.clone(), (look(name, image, container.as_ref())?, container));
             }
         }
-        let found = wanted.iter().map(|image| Ok((image.service.clone(), (image.clone(), find(image)?))));
+        let found = wanted.iter().map(|image| Ok((image.service.clone(), (image.clone(), find(image)?)))).collect::<Result<BTreeMap<_, _>>>()?;
+        let current = current.into_iter().map(|(name, (now, container))| {
+            let changes = found.get(&name).is_some_and(|(wanted, found)| !is_same(&now, wanted, found));
+            let now = if changes { asked(project, &name, now, container.as_ref()) } else { now };
+            (name, now)
+        });
+        let current = current.collect();
         let mut backups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for backup in project.config.backups.iter().filter(|backup| backup.volume.is_some()) {
             if let Some(service) = &backup.service {
                 backups.entry(service.clone()).or_default().push(backup.name.clone());
             }
         }
-        Ok(Self { files: stack.compose.files.clone(), current, wanted: found.collect::<Result<_>>()?, backups })
+        Ok(Self { files: stack.compose.files.clone(), current, wanted: found, backups })
     }
 }
 
-fn look(project: &Project, service: &str, configured: &str, container: Option<&Container>) -> Result<Current> {
+fn look(service: &str, configured: &str, container: Option<&Container>) -> Result<Current> {
     let by = container.map_or(configured, |container| container.image.as_str());
     let here = docker::image(by)?;
     let image = match &here {
@@ -87,10 +94,15 @@ fn look(project: &Project, service: &str, configured: &str, container: Option<&C
     let runs = container.is_some_and(|container| container.state.running);
     let healthy = runs && container.is_some_and(|container| container.health().is_none_or(|health| health == "healthy") && container.state.status == "running");
     let has_data = engine_of_image(configured).is_some();
-    let asked = container.filter(|_| runs && has_data).and_then(|container| format::of_server(&server(project, service, container)).ok());
-    // A server that doesn't answer has written what its image writes.
-    let format = asked.unwrap_or_else(|| format::of_image(container.map_or(configured, |container| container.config.image.as_str()), here.as_ref()));
+    let format = format::of_image(container.map_or(configured, |container| container.config.image.as_str()), here.as_ref());
     Ok(Current { image, runs, healthy, format, has_data })
+}
+
+/// The server's own word on its format, where its image is to change: the questions take time that counts on the worst night. One that doesn't
+/// answer has written what its image writes.
+fn asked(project: &Project, service: &str, now: Current, container: Option<&Container>) -> Current {
+    let told = container.filter(|_| now.runs && now.has_data).and_then(|container| format::of_server(&server(project, service, container)).ok());
+    Current { format: told.unwrap_or(now.format), ..now }
 }
 
 /// A service's server, with the password that its backup knows.

@@ -147,7 +147,7 @@ pub fn has(facts: &Facts, service: &str) -> bool {
 }
 
 /// The content runs already, and its name still means it. Where no content is known the names decide.
-fn is_same(now: &super::Current, wanted: &ImageRef, found: &super::Found) -> bool {
+pub(super) fn is_same(now: &super::Current, wanted: &ImageRef, found: &super::Found) -> bool {
     let plain = |name: &str| name.split_once('@').map_or(name, |(plain, _)| plain).to_owned();
     match (&found.id, &now.image.id) {
         (Some(found_id), Some(now_id)) => found_id == now_id && found.named && plain(&now.image.image) == plain(&wanted.image),

@@ -95,13 +95,13 @@ impl Store {
         files::remove_file(&self.archive(&manifest))
     }
 
-    /// Removes what killed runs left: partial files, and archives of ours without a manifest. Others' files stay.
+    /// Removes what killed runs left: partial archives, partial manifests, and archives of ours without a manifest. Others' files stay.
     pub fn sweep(&self) -> Result<Vec<String>> {
         let mut swept = Vec::new();
         for name in files::list(&self.folder)? {
             let id = [".tar.zst", ".tar.gz"].iter().find_map(|end| name.strip_suffix(end));
             let orphan = id.is_some_and(|id| self.is_id(id) && !files::exists(&self.folder.join(format!("{id}.json"))));
-            if orphan || name.starts_with(PARTIAL) {
+            if orphan || name.starts_with(PARTIAL) || files::is_temporary(&name) {
                 files::remove_file(&self.folder.join(&name))?;
                 swept.push(name);
             }

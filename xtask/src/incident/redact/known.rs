@@ -130,10 +130,10 @@ impl Forms {
 }
 
 impl Forms {
-    /// Byte by byte, as numbers: `Vec<u8>` in Rust, `Buffer` in JSON, slices in Go, entities in HTML, octal escapes in shells.
+    /// Byte by byte, as numbers: `Vec<u8>` in Rust, `Buffer` in JSON, entities in HTML, octal escapes in shells.
     fn numbered(&mut self, value: &[u8]) {
         let decimals: Vec<String> = value.iter().map(u8::to_string).collect();
-        for between in [", ", ",", " "] {
+        for between in [", ", ","] {
             self.add(decimals.join(between).into_bytes(), false);
         }
         self.add(value.iter().map(|byte| format!("&#{byte};")).collect::<String>().into_bytes(), false);

@@ -228,8 +228,10 @@ impl Builder {
         }
         for form in known::forms(&secret.value) {
             let offset = rarest_gram(&form.bytes, |_| true);
-            // A line's end may cut a gram in two, but not another one as well.
-            let other = (form.bytes.len() >= wrapped::LEAST).then(|| rarest_gram(&form.bytes, |other| other.abs_diff(offset) >= 3));
+            // A line's end may cut a gram in two, but not another one as well. Only what is written without escapes is broken so.
+            let plain = form.bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'));
+            let breaks = plain && form.bytes.len() >= wrapped::LEAST;
+            let other = breaks.then(|| rarest_gram(&form.bytes, |other| other.abs_diff(offset) >= 3));
             for offset in std::iter::once(offset).chain(other) {
                 self.pattern(&form.bytes.clone(), offset, Pattern::Known(Known { form: form.clone(), offset, identity, label }));
             }
@@ -237,10 +239,10 @@ impl Builder {
     }
 }
 
-/// Where in the first bytes the gram stands that ordinary text holds least: mixed before letters before digits.
+/// Where in the first bytes the gram stands that ordinary text holds least: mixed before letters before what is no letter at all.
 fn rarest_gram(bytes: &[u8], fits: impl Fn(usize) -> bool) -> usize {
     let commonness = |gram: &[u8]| match gram {
-        gram if gram.iter().all(u8::is_ascii_digit) => 3,
+        gram if !gram.iter().any(u8::is_ascii_alphabetic) => 3,
         gram if gram.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_whitespace()) => 2,
         gram if gram.iter().all(u8::is_ascii_alphabetic) => 1,
         _ => 0,

@@ -2,6 +2,8 @@
 # How fast backups are, on one Docker volume: this program (reading back included) against the old script's `docker run … tar czf`, `tar | zstd` and restic.
 # Then a hot backup of a server under load: the longest stall that a client saw. Needs Docker, root, zstd, restic and the live tests' images.
 #   tests/bench/backup.sh [MEGABYTES]   default 1024
+# Seen on two cores that others used too, 1 GiB in 4098 files: old script 29.4 s, tar | zstd 3.1 s, restic 16.5 s, this program 3.8 s; the longest stall
+# of a client was 20 ms without a backup and 25 ms during one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 megabytes=${1:-1024}
@@ -75,7 +77,10 @@ measure "tar czf on this machine" host_tar
 measure "tar | zstd -3 -T0" tar_zstd
 if command -v restic >/dev/null; then measure "restic backup" restic_backup; else echo "restic is not installed"; fi
 measure "xtask backup (with reading back)" "$xtask" backup data
-ls -l "$work"/old.tar.gz "$work"/tar.zst backups/data/*.tar.zst | awk '{ printf "%8.1f MB %s\n", $5 / 1e6, $9 }'
+sed -i 's/engine = "files"/&\nformat = "tar.gz"/' xtask.toml
+measure "xtask backup, tar.gz (with reading back)" "$xtask" backup data
+sed -i '/format = /d' xtask.toml
+ls -l "$work"/old.tar.gz "$work"/tar.zst backups/data/*.tar.* | awk '{ printf "%8.1f MB %s\n", $5 / 1e6, $9 }'
 
 # A hot backup under load: one client writes and times each answer.
 docker volume rm "$volume" >/dev/null
@@ -101,7 +106,7 @@ for what in "without a backup" "during a hot backup"; do
     rm -f "$work/stop" "$work/stop.ready"
     python3 "$work/stall.py" "$port" $((megabytes * 64)) "$work/stop" >"$work/stall" &
     while [ ! -e "$work/stop.ready" ]; do sleep 0.2; done
-    if [ "$what" = "without a backup" ]; then sleep 5; else "$xtask" backup data >/dev/null 2>"$work/log" || cat "$work/log"; fi
+    if [ "$what" = "without a backup" ]; then sleep 5; else "$xtask" backup data --accept >/dev/null 2>"$work/log" || cat "$work/log"; fi
     touch "$work/stop"
     wait
     echo "$what: $(cat "$work/stall")"

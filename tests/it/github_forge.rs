@@ -338,6 +338,22 @@ fn a_draft_that_is_not_known_everywhere_yet_is_waited_for() {
 }
 
 #[test]
+fn a_draft_that_nobody_knows_yet_is_waited_for_and_never_made_twice() {
+    let double = ready();
+    let lost = || Act::Answer(routes::message(404, "Not Found"));
+    double.fault(Fault::on("POST", "/assets", lost()).times(3));
+    double.fault(Fault::on("GET", "/releases/1001", lost()).times(2));
+    release(&forge(&double), "v1.0.0").unwrap();
+    is_whole(&double, "v1.0.0");
+    // The list knows the draft of the last run, the look at itself doesn't: it is the same draft all the same.
+    let double = ready();
+    forge(&double).open_draft(&draft("v1.0.0"), &xtask::forge::Survey::default()).unwrap();
+    double.fault(Fault::on("GET", "/releases/1001", lost()));
+    release(&forge(&double), "v1.0.0").unwrap();
+    is_whole(&double, "v1.0.0");
+}
+
+#[test]
 fn the_preflight_finds_the_branch_and_a_closer_look_the_switch() {
     let double = ready();
     double.state().branches.insert("v1.0.0".into(), COMMIT.into());

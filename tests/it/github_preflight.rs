@@ -151,3 +151,11 @@ fn a_look_ahead_holds_up_nobody() {
     let run = rocket.run(&["release", "--tag", "nonsense"]).exits(2);
     assert!(run.stderr.contains("nonsense"), "{}", run.stderr);
 }
+
+#[test]
+fn assets_that_a_release_does_not_embed_are_asked_for() {
+    let rocket = Rocket::new(40);
+    rocket.double.state().embedded = 30;
+    rocket.release("v1.0.0");
+    assert_eq!(rocket.double.state().release("v1.0.0").map(|release| release.assets.len()), Some(46));
+}

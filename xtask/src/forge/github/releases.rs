@@ -90,12 +90,15 @@ impl Hub {
     /// One release, fresh, with all its assets; none where it is gone.
     pub(super) async fn by_id(&self, id: &str) -> Result<Option<Release>> {
         let reply = self.line.read(&self.line.address.of(&format!("/releases/{id}")), Who::Us).await?;
-        let Some(mut release) = self.one(&reply, "look at the release")? else { return Ok(None) };
-        // The description doesn't promise that all assets are embedded; a page of the list holds 30 unless told.
-        if release.assets.len() >= 30 {
-            release.assets = self.assets(id).await?;
+        self.whole(self.one(&reply, "look at the release")?).await
+    }
+
+    /// The description doesn't promise that all assets are embedded: where just a page of them is, the others are asked for.
+    async fn whole(&self, release: Option<Release>) -> Result<Option<Release>> {
+        match release {
+            Some(release) if matches!(release.assets.len(), 30 | 100) => Ok(Some(Release { assets: self.assets(&release.id).await?, ..release })),
+            other => Ok(other),
         }
-        Ok(Some(release))
     }
 
     fn one(&self, reply: &Reply, doing: &str) -> Result<Option<Release>> {
@@ -117,8 +120,11 @@ impl Hub {
         }
         let there: Vec<Release> = survey.drafts(&draft.tag).into_iter().cloned().collect();
         let found = match self.pick(&draft.tag, there).await? {
-            // Minutes may lie between the survey and now: look again.
-            Some(release) => self.by_id(&release.id).await?.filter(|release| release.draft),
+            // Minutes may lie between the survey and now: look again. One that isn't found so may be known to the list already.
+            Some(release) => match self.by_id(&release.id).await? {
+                Some(release) => Some(release).filter(|release| release.draft),
+                None => self.draft_now(&draft.tag).await?,
+            },
             None => None,
         };
         let release = match found {
@@ -315,7 +321,8 @@ impl Hub {
         }
         let reply = self.read_public(&format!("/releases/tags/{}", address::escape(tag))).await?;
         // A server that finds by prefix, or a draft with the same tag, is not what was asked for.
-        Ok(self.one(&reply, &format!("look at the release of {tag}"))?.filter(|release| release.tag == tag && !release.draft))
+        let release = self.one(&reply, &format!("look at the release of {tag}"))?.filter(|release| release.tag == tag && !release.draft);
+        self.whole(release).await
     }
 
     /// The tag that is offered as latest; an answer that was read a moment ago is used once.
@@ -329,7 +336,7 @@ impl Hub {
 
     async fn read_latest(&self) -> Result<Option<Release>> {
         let reply = self.read_public("/releases/latest").await?;
-        let release = self.one(&reply, "look at the latest release")?;
+        let release = self.whole(self.one(&reply, "look at the latest release")?).await?;
         Ok(release.map(|release| Release { latest: true, ..release }))
     }
 

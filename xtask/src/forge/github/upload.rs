@@ -32,6 +32,8 @@ use crate::{
 
 /// An upload that arrives altered is sent again; so often, and it is the line or the disk that is broken.
 const ALTERED: u32 = 3;
+/// So often a draft that this run saw may be unknown to the server; after that somebody removed it.
+const UNKNOWN: u32 = 3;
 const BLOCK: usize = 256 * 1024;
 
 /// What to do to a draft so that it holds exactly the uploads.
@@ -156,14 +158,15 @@ impl Hub {
         let doing = || format!("upload {}", upload.name);
         let mut patience = self.line.patience();
         let mut furthest = 0;
-        let mut altered = 0;
+        let (mut altered, mut unknown) = (0, 0);
         loop {
             let fate = self.put(batch, upload, &mut furthest).await?;
             let there = match fate {
                 Fate::Answered(reply) if reply.is_good() => convert::asset(reply.json().unwrap_or_default()).ok(),
                 Fate::Answered(reply) if reply.status == 422 && reply.has_code("already_exists") => self.find(batch, upload).await?,
-                // A draft that was made a moment ago isn't known everywhere yet.
-                Fate::Answered(reply) if reply.status == 404 && self.by_id(&batch.draft.id).await?.is_some() => {
+                // A draft that was made a moment ago isn't known everywhere yet, not even where it is looked at.
+                Fate::Answered(reply) if reply.status == 404 && (unknown < UNKNOWN || self.by_id(&batch.draft.id).await?.is_some()) => {
+                    unknown += 1;
                     patience.after_failure("the server doesn't know the draft yet").await.map_err(|error| error.within(doing()))?;
                     continue;
                 }

@@ -12,6 +12,7 @@ use super::{
     pace::Cost,
     problem,
     reply::{Fate, Reply},
+    upload::UNKNOWN,
 };
 use crate::{
     forge::{Draft, Edit, Release, Survey},
@@ -266,9 +267,16 @@ impl Hub {
         let mut patience = self.line.patience();
         // Any change may elect another one.
         self.memory().latest = None;
+        let mut unknown = 0;
         loop {
             let fate = self.line.write(Method::PATCH, &url, Some(body), Cost::Write).await?;
             if let Fate::Answered(reply) = &fate {
+                // A release that was made a moment ago isn't known everywhere yet.
+                if reply.status == 404 && unknown < UNKNOWN {
+                    unknown += 1;
+                    patience.after_failure("the server doesn't know the release yet").await.map_err(|error| error.within(doing.to_owned()))?;
+                    continue;
+                }
                 if !reply.is_good() {
                     return Err(problem::changing(reply, doing));
                 }

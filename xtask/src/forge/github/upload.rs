@@ -33,7 +33,7 @@ use crate::{
 /// An upload that arrives altered is sent again; so often, and it is the line or the disk that is broken.
 const ALTERED: u32 = 3;
 /// So often a draft that this run saw may be unknown to the server; after that somebody removed it.
-const UNKNOWN: u32 = 3;
+pub(super) const UNKNOWN: u32 = 3;
 const BLOCK: usize = 256 * 1024;
 
 /// What to do to a draft so that it holds exactly the uploads.

@@ -114,7 +114,9 @@ fn unset_variables_are_said_before_compose_says_them() {
         for command in [["services", "logs"], ["services", "down"]] {
             let run = stack.xtask(&command).exits(2);
             assert!(run.stderr.contains("GRAPHITI_MCP_IMAGE_TAG is not set") && run.stderr.contains("set it in .env"), "{}", run.stderr);
-            assert!(run.stderr.contains("docker-compose.yml:25"), "{}", run.stderr);
+            let compose = stack.scratch.read("docker-compose.yml");
+            let line = compose.lines().position(|line| line.contains("GRAPHITI_MCP_IMAGE_TAG")).unwrap() + 1;
+            assert!(run.stderr.contains(&format!("docker-compose.yml:{line}:")), "{}", run.stderr);
         }
     }
 }

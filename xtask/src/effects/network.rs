@@ -136,3 +136,26 @@ pub fn probe(address: &str, within: Duration) -> Result<u16> {
     let answer = runtime()?.block_on(async { client.get(parsed).send().await });
     answer.map(|answer| answer.status().as_u16()).context(|| format!("ask {address}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For `localhost`, signed by itself, valid for a hundred years.
+    const BY_ITSELF: [&str; 4] = [
+        "MIIBkjCCATigAwIBAgIUZGySz+2ZyzVaU1PbqN1rW5bAd3wwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDAyMTI0MloYDzIxMjYxMDMxMDIxMjQyWjAU",
+        "MRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATJkQSJrHv0ONwCKmwHlWH/Ia9jDUCShN9Y9OwGgL3Wkb8tWcT+lRpFM7+QFvfh3zX1bT2rVhV0Dcoy",
+        "HVV9vbDno2YwZDAdBgNVHQ4EFgQUf/mnnMe9HoBlRzImQ0JcVjscyXAwHwYDVR0jBBgwFoAUf/mnnMe9HoBlRzImQ0JcVjscyXAwFAYDVR0RBA0wC4IJbG9jYWxob3N0MAwGA1UdEwEB",
+        "/wQCMAAwCgYIKoZIzj0EAwIDSAAwRQIhAJAC2KBRBZqTZIyJr7FNxoiP36t+aHk1UzG2+KMyC2StAiA2iJqErbG6SeZgQQwirKfzc8kfbRl4NaMsgHZ4ci9oiA==",
+    ];
+
+    #[test]
+    fn a_certificate_that_nobody_trusts_is_refused() {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        let system = System { provider: Arc::new(rustls::crypto::ring::default_provider()), verifier: OnceLock::new() };
+        let certificate = CertificateDer::from(STANDARD.decode(BY_ITSELF.concat()).unwrap());
+        let name = ServerName::try_from("localhost").unwrap();
+        let judged = system.verify_server_cert(&certificate, &[], &name, &[], UnixTime::now());
+        assert!(judged.is_err(), "{judged:?}");
+    }
+}

@@ -55,6 +55,10 @@ fn sweep(among: &Path, prefix: &str, young: Duration) {
 }
 
 fn is_left(held: &Path, young: Duration) -> bool {
+    // Anybody may put anything among the temporary files: opening a pipe would wait for its other end.
+    if !held.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+        return false;
+    }
     let Ok(file) = File::open(held) else { return false };
     let age = file.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
     age.is_some_and(|age| age >= young) && file.try_lock().is_ok()

@@ -43,6 +43,36 @@ fn data_outside_the_volume_is_saved_and_moved_in() {
     assert_eq!(nodes(&stack), "50", "now the data outlives its container");
 }
 
+/// A volume above the data folder: fine where the image filled it; over the server's program it would let nothing start.
+#[test]
+fn a_volume_above_the_data_folder_is_kept_or_refused() {
+    let Some(stack) = Stack::new(Compose::V2) else { return };
+    let text = stack.scratch.read("docker-compose.yml");
+    let at = |folder: &str| stack.scratch.write("docker-compose.yml", text.replace("falkordb_data:/data", &format!("falkordb_data:{folder}")));
+    stack.configure(BACKUP);
+    stack.xtask(&["services", "up"]).exits(0);
+    fill(&stack);
+    at("/var/lib/falkordb");
+    let refused = stack.xtask(&["services", "harden", "--yes"]).exits(3);
+    for part in ["mounted at /var/lib/falkordb, over /var/lib/falkordb/bin/", "- falkordb_data:/var/lib/falkordb/data", "nothing was changed"] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    assert_eq!(nodes(&stack), "50");
+    stack.compose(&["down", "-v"]).exits(0);
+    stack.xtask(&["services", "up"]).exits(0);
+    fill(&stack);
+    let plan = stack.xtask(&["services", "harden", "--dry-run"]).exits(0).stdout;
+    assert!(plan.contains("/var/lib/falkordb/data (in its volume)"), "{plan}");
+    stack.xtask(&["services", "harden", "--yes"]).exits(0);
+    stack.redis(&["GRAPH.DELETE", "g"]);
+    stack.xtask(&["restore", "falkordb", "--yes", "--from", &first_backup(&stack)]).exits(0);
+    assert_eq!(nodes(&stack), "50");
+}
+
+fn first_backup(stack: &Stack) -> String {
+    stack.xtask(&["backup", "list", "--json"]).exits(0).json()["data"]["backups"][0]["id"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_container_that_the_desktop_application_started_is_taken_over() {
     let Some(stack) = Stack::hardened(Compose::V1) else { return };

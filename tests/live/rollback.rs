@@ -215,6 +215,26 @@ fn killed_at_any_effect_either_side_can_be_reached() {
     }
 }
 
+/// Upgraded by hand, with data going wrong since: what the newer image wrote is not what anybody means by going back with data.
+#[test]
+fn with_data_what_the_image_that_is_left_wrote_is_not_chosen() {
+    let Some(stack) = product(Compose::V2, "1.0.0") else { return };
+    stack.xtask(&["backup"]).exits(0);
+    stack.pin("4.16.2", "1.0.0");
+    stack.xtask(&["services", "up"]).exits(0);
+    stack.redis(&["GRAPH.QUERY", "g", "MATCH (n) WHERE n.i > 1 DELETE n"]);
+    stack.xtask(&["backup", "--accept"]).exits(0);
+    let back = "falkordb=xtask-live/falkordb:4.16.3";
+    // Tried once and taken back: what that saved is of the newer image too.
+    let tried = stack.xtask(&["services", "switch", back, "graphiti-mcp=xtask-live/graphiti-mcp:crash", "--yes"]).exits(7);
+    assert_eq!(nodes(&stack), "1", "{}", tried.stderr);
+    stack.xtask(&["services", "switch", back, "--with-data", "--yes"]).exits(0);
+    assert_eq!(nodes(&stack), "50");
+    // Forward again: what was saved right before the image came that runs now, whoever wrote it.
+    stack.xtask(&["services", "switch", "falkordb=xtask-live/falkordb:4.16.2", "--with-data", "--yes"]).exits(0);
+    assert_eq!((nodes(&stack).as_str(), runs(&stack, "falkordb").as_str()), ("1", "xtask-live/falkordb:4.16.2 healthy"));
+}
+
 #[test]
 fn with_data_the_older_image_gets_the_backup_from_before_the_upgrade() {
     let Some(stack) = redis("xtask-live/redis:7.0") else { return };

@@ -3,6 +3,8 @@
 //! The backup comes *before* `down`: where the data isn't in the volume, `down` destroys it. Stops at the first thing that isn't right. From the
 //! backup on a journal says where the data is; the same command goes on.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -136,7 +138,25 @@ fn item(project: &Project, stack: &Stack, service: &str, spec: &BackupSource) ->
     let mounted: Vec<String> = container.destination_of(&volume).map(str::to_owned).into_iter().collect();
     item.outside = !data::is_under(&live.folder, &mounted);
     item.folder = live.folder;
+    if item.outside {
+        hides_nothing(project, stack, spec, &item, &container)?;
+    }
     Ok(item)
+}
+
+/// A volume that holds something already is mounted as it is: where it would lie over the server's own program, nothing could start.
+fn hides_nothing(project: &Project, stack: &Stack, spec: &BackupSource, item: &Item, container: &Container) -> Result<()> {
+    let modules = backup::facts(&server(project, &item.service, container)).map(|(facts, _)| facts.modules).unwrap_or_default();
+    let programs: Vec<&str> = modules.iter().map(|module| module.path.as_str()).chain(container.config.cmd.iter().flatten().map(String::as_str)).collect();
+    let mounts = stack.rendered.services.get(&item.service).map(|service| service.mounts.as_slice()).unwrap_or_default();
+    let key = spec.volume.as_deref().unwrap_or_default();
+    for mount in mounts.iter().filter(|mount| mount.source == key && Path::new(&item.folder).starts_with(&mount.target)) {
+        if let Some(program) = programs.iter().find(|program| Path::new(program).starts_with(&mount.target) && !Path::new(program).starts_with(&item.folder)) {
+            let why = format!("the volume {key} would be mounted at {}, over {program}: {} could not start", mount.target, item.service);
+            return Err(Error::refused(why).hint(format!("mount it where the data is: - {key}:{}; nothing was changed", item.folder)));
+        }
+    }
+    Ok(())
 }
 
 /// The stack's container, or one that something else started under the same name.

@@ -1,5 +1,6 @@
 //! What was done and what is under way: the journal's details, and the last finished switch, which `undo` goes back from.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
@@ -89,6 +90,18 @@ pub fn last(project: &Project) -> Result<Option<Done>> {
 /// The last finished switch that was made for that.
 pub fn done_for(project: &Project, label: &str) -> Result<Option<Done>> {
     found(project, |subject| subject == label)
+}
+
+/// When a switch of ours brought the image that a service has now; nothing where none did, or something else came after it.
+pub(super) fn came(project: &Project, now: &ImageRef) -> Result<Option<DateTime<Utc>>> {
+    let entries = Ledger::new(&project.state()).entries()?;
+    let switches = entries.iter().rev().filter(|entry| entry.command == COMMAND && entry.outcome == "ok");
+    let mut mine = switches.filter_map(|entry| {
+        let done: Done = serde_json::from_value(entry.data.clone()).ok()?;
+        let image = done.after.into_iter().find(|image| image.service == now.service)?;
+        Some((image, entry.at.parse().ok()?))
+    });
+    Ok(mine.next().filter(|(image, _)| if now.id.is_some() { image.id == now.id } else { image.image == now.image }).map(|(_, at)| at))
 }
 
 fn found(project: &Project, wanted: impl Fn(&str) -> bool) -> Result<Option<Done>> {

@@ -150,6 +150,38 @@ fn a_tarballs_own_root_folder_is_not_restored_beside_the_data() {
     assert!(refused.stderr.contains("holds `beside` beside it"), "{}", refused.stderr);
 }
 
+/// `tar czPf`, as old scripts have it, and a folder that was packed from the one above it: both mean the folder itself.
+#[test]
+fn an_archive_with_absolute_names_is_taken_as_tar_takes_it() {
+    let scratch = state("");
+    let data = scratch.project().join("data");
+    let pack = |name: &str, args: &[&str]| {
+        let file = scratch.path().join(name);
+        assert_eq!(Run::of(scratch.command("tar").arg("-czf").arg(&file).args(args)).code, Some(0));
+        file.display().to_string()
+    };
+    scratch.write("data/x", "old");
+    scratch.write("data/deep/y", "old too");
+    std::fs::hard_link(data.join("x"), data.join("z")).unwrap();
+    let above = scratch.project().display().to_string();
+    for (name, args) in [
+        ("absolute.tar.gz", ["-P", data.to_str().unwrap()].as_slice()),
+        ("above.tar.gz", &["-C", &above, "data"]),
+        ("inside.tar.gz", &["-C", data.to_str().unwrap(), "."]),
+    ] {
+        scratch.write("data/x", "old");
+        let archive = pack(name, args);
+        scratch.write("data/x", "new");
+        let done = scratch.xtask(&["restore", "state", "--yes", "--from", &archive]).exits(0);
+        assert_eq!((scratch.read("data/x"), scratch.read("data/z"), scratch.read("data/deep/y")), ("old".into(), "old".into(), "old too".into()), "{name}");
+        assert_eq!(done.stderr.contains("taken without the slash, as tar does"), name.starts_with("absolute"), "{}", done.stderr);
+        assert!(std::fs::read_dir(&data).unwrap().count() == 3, "{name}: nothing but the data");
+        scratch.xtask(&["restore", "state", "--confirm"]).exits(0);
+    }
+    let out = pack("out.tar.gz", &["-P", "--transform", "s,x$,/../../evil,", data.join("x").to_str().unwrap()]);
+    assert!(scratch.xtask(&["restore", "state", "--yes", "--from", &out]).exits(6).stderr.contains("leads out"));
+}
+
 /// Lines of the facts' table.
 #[test]
 fn a_manifest_from_before_a_rewrite_is_refused() {

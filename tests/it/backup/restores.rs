@@ -71,9 +71,13 @@ fn only_what_the_globs_name_is_replaced() {
 fn what_does_not_parse_is_not_restored() {
     let scratch = state("validate = [\"store/projects.json\"]");
     put(&scratch, "store/projects.json", "{ half");
-    scratch.xtask(&["backup"]).exits(0);
+    // What a restore would refuse is no good backup: it is said now, and it doesn't count.
+    let warned = scratch.xtask(&["backup", "--accept", "--json"]).exits(3).json();
+    assert_eq!((&warned["findings"][0]["code"], &warned["data"]["backups"][0]["verified"]), (&"backup-invalid".into(), &serde_json::Value::Null), "{warned}");
     put(&scratch, "store/projects.json", "{}");
-    let refused = scratch.xtask(&["restore", "state", "--yes"]).exits(6);
+    assert!(scratch.xtask(&["restore", "state", "--yes"]).exits(3).stderr.contains("no verified backup"));
+    let id = warned["data"]["backups"][0]["id"].as_str().unwrap();
+    let refused = scratch.xtask(&["restore", "state", "--yes", "--from", id]).exits(6);
     assert!(refused.stderr.contains("no valid JSON"), "{}", refused.stderr);
     assert_eq!(get(&scratch, "store/projects.json").unwrap(), "{}");
 }

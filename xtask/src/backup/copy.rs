@@ -13,7 +13,8 @@ use std::{
 use super::{
     entry::{Kind, Meta},
     name::Name,
-    pack, read,
+    pack,
+    read::{self, Names},
     redis::{aof, rdb},
     store::Writing,
     tree::{self, Take},
@@ -149,7 +150,7 @@ impl<'a> Copier<'a> {
             file.rewind().context(|| "set a growing file aside".into())?;
             self.add(&Meta { size, ..meta.clone() }, &mut file)
         };
-        read::noting(stream, visit, &mut |name| left.push(read::left_out(name)))?;
+        read::noting(stream, Names::Ours, visit, &mut |finding| left.push(finding))?;
         self.findings.extend(left);
         Ok(())
     }

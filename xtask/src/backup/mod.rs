@@ -32,6 +32,7 @@ mod tree;
 mod undo;
 mod unpack;
 mod users;
+mod validate;
 mod verify;
 mod volume;
 

@@ -17,6 +17,7 @@ use super::{
     suspicion,
     undo::{self, Undo},
     users::{self, Users},
+    validate,
     volume::{self, Helper, Place},
 };
 use crate::{
@@ -326,15 +327,16 @@ fn finish(source: &Source, options: Options, copied: Copied, events: &Events) ->
     events.step("read it back");
     let wanted = super::manifest::Archive { file: String::new(), size: finished.size(), sha256: finished.sha256 };
     check::archive(finished.path(), &wanted, finished.entries()).context(|| "the backup does not read back as it was written".into())?;
+    findings.extend(validate::broken(source, finished.path())?);
     if probe.is_none() && source.engine() == Engine::Redis && !options.safety {
         probe = counted(source, finished.path(), &mut findings, events);
     }
     let totals = Totals::of(finished.entries());
     let last = source.store.newest()?;
     let doubts = if options.accept || options.safety { Vec::new() } else { suspicion::of(source, &totals, probe.as_ref(), last.as_ref()) };
-    let unreadable = findings.iter().any(Finding::is_error);
+    let wrong = findings.iter().find(|finding| finding.is_error()).map(|finding| finding.message.clone());
     findings.extend(doubts.iter().cloned());
-    let suspicion = doubts.first().map(|finding| finding.message.clone()).or_else(|| unreadable.then(|| "not everything could be read".to_owned()));
+    let suspicion = doubts.first().map(|finding| finding.message.clone()).or(wrong);
     let id = source.store.id(created, &finished);
     let (archive, entries) = source.store.name_archive(&id, finished)?;
     let verified = suspicion.is_none().then(|| clock::stamp(clock::now()));

@@ -22,6 +22,17 @@ impl Shift {
         self.from == self.to
     }
 
+    /// Somebody's archive of the folder at `place` that was packed with folders above it: `tar czf x.tgz -C ~/.config App`, `tar czPf x.tgz /home/ann/App`.
+    /// Its data goes into the folder, not into a second one below it. One that holds its root (`./`) was packed from inside.
+    pub fn out_of(entries: &[Entry], place: &Name) -> Self {
+        let holds = |from: &Name| entries.iter().any(|entry| entry.path != *from && entry.path.is_within(from));
+        let all = |from: &Name| entries.iter().all(|entry| !entry.path.is_root() && (entry.path.is_within(from) || from.is_within(&entry.path)));
+        let parts: Vec<&[u8]> = place.as_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+        let tails = (0..parts.len()).filter_map(|at| parts.get(at..)).map(|tail| tail.iter().fold(Name::root(), |name, part| name.child(part)));
+        let from = tails.into_iter().find(|from| holds(from) && all(from));
+        Self { from: from.unwrap_or_default(), to: Name::root() }
+    }
+
     /// The new name; none for the folders above the data, which stay behind. Something beside them would be lost: that is refused.
     fn name(&self, name: &Name) -> Result<Option<Name>> {
         if self.is_none() {
@@ -70,6 +81,17 @@ mod tests {
         assert_eq!(moved("a/data", "", "a").unwrap(), None);
         assert_eq!(moved("", "data", "dump.rdb").unwrap(), Some(Name::from("data/dump.rdb")));
         assert_eq!(moved("x", "x", "y").unwrap(), Some(Name::from("y")));
+    }
+
+    #[test]
+    fn a_folder_packed_from_above_is_known_by_its_own_path() {
+        let from = |names: &[&str]| {
+            let entries: Vec<Entry> = names.iter().map(|name| Meta::plain(Name::from(*name), Kind::File).entry(None)).collect();
+            Shift::out_of(&entries, &Name::from("home/ann/.config/App")).from.text()
+        };
+        assert_eq!(from(&["App", "App/store/x"]), "App");
+        assert_eq!(from(&["home/ann/.config/App/store/x"]), "home/ann/.config/App");
+        assert_eq!([from(&["", "App", "App/x"]), from(&["App/x", "other"]), from(&["Apple/x"]), from(&["store/x"])], [""; 4]);
     }
 
     #[test]

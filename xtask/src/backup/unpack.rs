@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     entry::{Entry, Kind, Meta},
-    name, pack, read,
+    name, pack,
+    read::{self, Names},
     shift::Shift,
     tree::{self, Refused},
 };
@@ -29,12 +30,12 @@ pub struct Unpacked {
 }
 
 /// Unpacks an archive's stream into an empty folder.
-pub fn unpack(stream: &mut dyn Read, shift: &Shift, into: &Path) -> Result<Unpacked> {
+pub fn unpack(stream: &mut dyn Read, names: Names, shift: &Shift, into: &Path) -> Result<Unpacked> {
     if !files::list(into)?.is_empty() {
         return Err(Error::unexpected(format!("{} is not empty", into.display())));
     }
     let (mut entries, mut folders, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    read::each(stream, &mut |meta, data| {
+    read::each(stream, names, &mut |meta, data| {
         let Some(meta) = shift.meta(meta)? else { return Ok(()) };
         let digest = place(&meta, data, into, &mut refused)?;
         entries.push(meta.entry(digest));

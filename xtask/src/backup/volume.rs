@@ -146,7 +146,7 @@ pub fn read_container_file(id: &str, path: &str) -> Result<Vec<u8>> {
 fn single(program: &crate::effects::process::Program) -> Result<Vec<u8>> {
     let mut pipe = Pipe::out_of(program)?;
     let mut bytes = None;
-    let read = super::read::each(&mut pipe, &mut |_, data| {
+    let read = super::read::each(&mut pipe, super::read::Names::Ours, &mut |_, data| {
         let mut all = Vec::new();
         data.take(1 << 20).read_to_end(&mut all).context(|| "read a file".into())?;
         bytes = Some(all);

@@ -10,7 +10,7 @@ use super::{
         entry::{Kind, Meta},
         name::{self, Name},
     },
-    cut, fill, read_small,
+    Names, cut, fill, read_small,
 };
 use crate::kernel::{Error, Result};
 
@@ -30,6 +30,8 @@ pub struct Header {
     pub meta: Meta,
     /// Bytes in the stream, without padding.
     pub stored: u64,
+    /// Whether its name was absolute.
+    pub absolute: bool,
 }
 
 #[derive(Default)]
@@ -44,7 +46,7 @@ struct Extra {
 }
 
 /// Reads the next header with everything that belongs to it.
-pub fn next(stream: &mut dyn Read) -> Result<Next> {
+pub fn next(stream: &mut dyn Read, names: Names) -> Result<Next> {
     let mut extra = Extra::default();
     let mut ahead = 0;
     loop {
@@ -67,7 +69,7 @@ pub fn next(stream: &mut dyn Read) -> Result<Next> {
             EntryType::XGlobalHeader => drop(read_small(stream, size(raw)?)?),
             EntryType::GNULongName => extra.path = Some(until_nul(read_small(stream, size(raw)?)?)),
             EntryType::GNULongLink => extra.target = Some(until_nul(read_small(stream, size(raw)?)?)),
-            _ => return entry(stream, raw, extra),
+            _ => return entry(stream, names, raw, extra),
         }
     }
 }
@@ -94,8 +96,16 @@ fn size(raw: &Raw) -> Result<u64> {
 }
 
 /// What a hard link leads to must be in the archive too.
-fn linked(name: &Name, target: &[u8]) -> Result<Name> {
+fn linked(name: &Name, target: &[u8], absolute: bool) -> Result<Name> {
+    let target = if absolute { without_slash(target) } else { target };
     Name::from_archive(target).map_err(|error| error.within(format!("the archive's hard link `{name}` leads elsewhere")))
+}
+
+fn without_slash(mut name: &[u8]) -> &[u8] {
+    while let Some(rest) = name.strip_prefix(b"/") {
+        name = rest;
+    }
+    name
 }
 
 fn owner(id: u64) -> Result<u64> {
@@ -107,17 +117,18 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn entry(stream: &mut dyn Read, raw: &Raw, extra: Extra) -> Result<Next> {
+fn entry(stream: &mut dyn Read, names: Names, raw: &Raw, extra: Extra) -> Result<Next> {
     let number = |value: std::io::Result<u64>| value.map_err(|_| damaged("a header holds something that is no number"));
     let path = extra.path.unwrap_or_else(|| raw.path_bytes().into_owned());
-    let name = Name::from_archive(&path)?;
+    let absolute = names == Names::Foreign && path.starts_with(b"/");
+    let name = Name::from_archive(if absolute { without_slash(&path) } else { &path })?;
     let stored = extra.size.map_or_else(|| size(raw), Ok)?;
     let mut data = None;
     let mut whole = stored;
     let kind = match raw.entry_type() {
         EntryType::Directory => Kind::Folder,
         EntryType::Symlink => Kind::Link { target: name::escaped(&target(raw, extra.target)?) },
-        EntryType::Link => Kind::Hard { to: linked(&name, &target(raw, extra.target)?)? },
+        EntryType::Link => Kind::Hard { to: linked(&name, &target(raw, extra.target)?, absolute)? },
         EntryType::GNUSparse => {
             let (map, real) = sparse(stream, raw, stored)?;
             (data, whole) = (Some(map), real);
@@ -137,7 +148,7 @@ fn entry(stream: &mut dyn Read, raw: &Raw, extra: Extra) -> Result<Next> {
     meta.size = if is_file { whole } else { 0 };
     meta.xattrs = extra.xattrs;
     meta.xattrs.sort();
-    Ok(Next::Entry(Box::new(Header { meta, stored: if is_file { stored } else { 0 } })))
+    Ok(Next::Entry(Box::new(Header { meta, stored: if is_file { stored } else { 0 }, absolute })))
 }
 
 fn target(raw: &Raw, extra: Option<Vec<u8>>) -> Result<Vec<u8>> {

@@ -22,20 +22,32 @@ use order::Order;
 /// What is done with each entry. A file's bytes may be left unread.
 pub type Visit<'a> = dyn FnMut(&Meta, &mut dyn Read) -> Result<()> + 'a;
 
-/// Visits every entry of a tar stream in order.
-pub fn each(stream: &mut dyn Read, visit: &mut Visit<'_>) -> Result<()> {
-    noting(stream, visit, &mut |_| {})
+/// Whose names an archive holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Ours: an absolute one was put there by somebody else.
+    Ours,
+    /// Anybody's: absolute ones (`tar -P`) are taken as `tar` itself takes them, without the slash before them.
+    Foreign,
 }
 
-/// The same, and tells what is left out: FIFOs and devices.
-pub fn noting(stream: &mut dyn Read, visit: &mut Visit<'_>, left: &mut dyn FnMut(&Name)) -> Result<()> {
-    let mut order = Order::default();
+/// Visits every entry of a tar stream in order.
+pub fn each(stream: &mut dyn Read, names: Names, visit: &mut Visit<'_>) -> Result<()> {
+    noting(stream, names, visit, &mut |_| {})
+}
+
+/// The same, and tells what isn't taken as it stands: FIFOs and devices, absolute names.
+pub fn noting(stream: &mut dyn Read, names: Names, visit: &mut Visit<'_>, tell: &mut dyn FnMut(Finding)) -> Result<()> {
+    let (mut order, mut told) = (Order::default(), false);
     loop {
-        match header::next(stream)? {
+        match header::next(stream, names)? {
             Next::End => return drain(stream),
-            Next::Left(name) => left(&name),
+            Next::Left(name) => tell(left_out(&name)),
             Next::Entry(header) => {
                 order.admit(&header.meta)?;
+                if header.absolute && !std::mem::replace(&mut told, true) {
+                    tell(without_slash(&header.meta.name));
+                }
                 one(stream, *header, visit)?;
             }
         }
@@ -43,7 +55,7 @@ pub fn noting(stream: &mut dyn Read, visit: &mut Visit<'_>, left: &mut dyn FnMut
 }
 
 fn one(stream: &mut dyn Read, header: Header, visit: &mut Visit<'_>) -> Result<()> {
-    let Header { meta, stored } = header;
+    let Header { meta, stored, .. } = header;
     let mut raw = stream.take(stored);
     match &meta.data {
         Some(map) => {
@@ -61,7 +73,7 @@ fn one(stream: &mut dyn Read, header: Header, visit: &mut Visit<'_>) -> Result<(
 
 /// Entries only, with digests: what a verification compares.
 pub fn entries(stream: &mut dyn Read, see: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
-    each(stream, &mut |meta, data| see(digested(meta, data)?))
+    each(stream, Names::Ours, &mut |meta, data| see(digested(meta, data)?))
 }
 
 fn digested(meta: &Meta, data: &mut dyn Read) -> Result<Entry> {
@@ -94,6 +106,7 @@ pub fn strangers(stream: &mut dyn Read, room: Option<Room>) -> Result<(Vec<Entry
     let (mut stored, mut claimed) = (0_u64, 0_u64);
     noting(
         stream,
+        Names::Foreign,
         &mut |meta, data| {
             let bytes = meta.data.as_ref().map_or(meta.size, |map| map.iter().map(|(_, length)| length).sum());
             (stored, claimed) = (stored.saturating_add(bytes), claimed.saturating_add(meta.size));
@@ -103,7 +116,7 @@ pub fn strangers(stream: &mut dyn Read, room: Option<Room>) -> Result<(Vec<Entry
             entries.push(digested(meta, data)?);
             Ok(())
         },
-        &mut |name| left.push(left_out(name)),
+        &mut |finding| left.push(finding),
     )?;
     Ok((entries, left))
 }
@@ -114,9 +127,12 @@ fn too_large(size: u64, room: Option<Room>) -> Error {
         .hint("make room, or look with `tar -tvf` whether it is what you think; nothing was written")
 }
 
-/// What is said of an entry that holds no data.
-pub fn left_out(name: &Name) -> Finding {
+fn left_out(name: &Name) -> Finding {
     Finding::warning("backup-left-out", format!("`{name}` was left out: it is a FIFO or a device, which holds no data"))
+}
+
+fn without_slash(name: &Name) -> Finding {
+    Finding::note("restore-absolute-names", format!("the archive's names are absolute (`/{name}`): they are taken without the slash, as tar does"))
 }
 
 /// Whether all of a file's bytes came.

@@ -27,6 +27,7 @@ use super::{
     closed,
     entry::Entry,
     manifest::{Manifest, Totals},
+    name::Name,
     read,
     run::{self, Options},
     shift::Shift,
@@ -134,7 +135,7 @@ pub fn elsewhere(picked: &Picked, to: &Path) -> Result<(Totals, Vec<Finding>)> {
     if !files::list(to)?.is_empty() {
         return Err(Error::refused(format!("{} is not empty", to.display())).hint("name a folder that doesn't exist yet"));
     }
-    let written = unpack::unpack(&mut read::open(&picked.archive)?, &Shift::default(), to)?;
+    let written = unpack::unpack(&mut read::open(&picked.archive)?, picked.names(), &Shift::default(), to)?;
     same(&wanted, &written.entries)?;
     findings.extend(written.findings);
     Ok((Totals::of(&written.entries), findings))
@@ -174,16 +175,32 @@ fn checked(source: &Source, picked: &Picked, stage: &Stage) -> Result<(Picked, V
     let mut picked = picked.clone();
     if source.engine() == Engine::Redis {
         picked.shift = trial::shift(source, &picked, &entries)?;
+    } else if picked.manifest.is_none() {
+        picked.shift = Shift::out_of(&entries, &place(source)?);
     }
     if !picked.shift.is_none() {
         let Shift { from, to } = &picked.shift;
-        findings.push(Finding::note(
-            "restore-moved",
-            format!("the archive's data lies in `{from}`, the server reads it from `{to}` of the volume: it is put there"),
-        ));
+        let message = match source.engine() {
+            Engine::Redis => format!("the archive's data lies in `{from}`, the server reads it from `{to}` of the volume: it is put there"),
+            Engine::Files => format!("the archive was packed from above, its data lies in `{from}`: that is what is restored"),
+        };
+        findings.push(Finding::note("restore-moved", message));
     }
     let wanted = picked.shifted(entries)?;
     Ok((picked, wanted, findings))
+}
+
+/// Where a source's files are, as whoever packed them may have seen it: on this machine, or in the container that mounts the volume.
+fn place(source: &Source) -> Result<Name> {
+    let path = match &source.what {
+        What::Folder(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
+        What::Volume { real, .. } => {
+            let users = Users::find(source)?;
+            let destination = users.iter().flat_map(|users| &users.all).find_map(|container| container.destination_of(real));
+            destination.unwrap_or_default().into()
+        }
+    };
+    Ok(Name::from(files::slashes(&path).trim_matches('/')))
 }
 
 fn prepare(project: &Project, source: &Source, picked: &Picked, wanted: &[Entry], log: &mut Log, findings: &mut Vec<Finding>, events: &Events) -> Result<()> {

@@ -6,7 +6,7 @@ use super::super::{
     check,
     entry::Entry,
     manifest::Manifest,
-    read::{self, Room},
+    read::{self, Names, Room},
     shift::Shift,
     source::Source,
 };
@@ -69,6 +69,11 @@ impl Picked {
     /// An archive that nobody vouches for.
     pub fn plain(archive: PathBuf, label: String) -> Self {
         Self { archive, manifest: None, label, shift: Shift::default() }
+    }
+
+    /// Whose names its archive holds.
+    pub fn names(&self) -> Names {
+        if self.manifest.is_some() { Names::Ours } else { Names::Foreign }
     }
 
     /// Refuses what isn't of this source.

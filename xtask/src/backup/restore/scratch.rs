@@ -8,10 +8,13 @@ use std::{
     time::Duration,
 };
 
-use super::super::{
-    manifest::EngineFacts,
-    probe::Counts,
-    redis::{Login, Reach, Redis, count, rdb},
+use super::{
+    super::{
+        manifest::EngineFacts,
+        probe::Counts,
+        redis::{Login, Reach, Redis, count, rdb},
+    },
+    pick::Picked,
 };
 use crate::{
     effects::{docker, files, process::Program, scratch::Scratch, tied::Tied},
@@ -246,9 +249,9 @@ pub fn local_server() -> Option<PathBuf> {
 }
 
 /// The formats of staged RDB files.
-pub fn formats(archive: &Path) -> Result<rdb::Format> {
+pub fn formats(picked: &Picked) -> Result<rdb::Format> {
     let mut format = rdb::Format::default();
-    super::super::read::each(&mut super::super::read::open(archive)?, &mut |meta, data| {
+    super::super::read::each(&mut super::super::read::open(&picked.archive)?, picked.names(), &mut |meta, data| {
         if meta.is_file() && (meta.name.last().ends_with(b".rdb") || meta.name.last().ends_with(b".aof")) {
             let mut scanner = rdb::Scanner::default();
             super::super::pack::copy(&mut rdb::Sniffed::new(data, &mut scanner), &mut std::io::sink())?;

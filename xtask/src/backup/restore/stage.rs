@@ -98,7 +98,7 @@ impl Stage {
         match self {
             Self::Folder { unpacked, ground, .. } => {
                 files::create_dir(unpacked)?;
-                let written = unpack::unpack(&mut open()?, &picked.shift, unpacked)?;
+                let written = unpack::unpack(&mut open()?, picked.names(), &picked.shift, unpacked)?;
                 files::create_dir(&ground.staged)?;
                 carry_over(ground, source)?;
                 Ok(written)
@@ -109,7 +109,7 @@ impl Stage {
                     Place::Folder(folder) => ground.staged = folder,
                     Place::Engine(_) | Place::Container(..) => return Err(Error::unexpected(format!("the volume {volume} can't be reached"))),
                 }
-                unpack::unpack(&mut open()?, &picked.shift, &ground.staged)
+                unpack::unpack(&mut open()?, picked.names(), &picked.shift, &ground.staged)
             }
             Self::Engine { volume, .. } => {
                 docker::create_volume(volume, &[(docker::LABEL, "restore")])?;
@@ -251,7 +251,7 @@ fn pour(picked: &Picked, volume: &str) -> Result<Unpacked> {
     let mut entries = Vec::new();
     let prefix = super::super::name::bytes(Helper::prefix());
     let inside = |name: &Name| Name::from_archive(&[prefix.as_slice(), b"/", name.as_bytes()].concat());
-    let poured = read::each(&mut read::open(&picked.archive)?, &mut |meta, data| {
+    let poured = read::each(&mut read::open(&picked.archive)?, picked.names(), &mut |meta, data| {
         let Some(meta) = picked.shift.meta(meta)? else { return Ok(()) };
         let kind = match &meta.kind {
             Kind::Hard { to } => Kind::Hard { to: inside(to)? },

@@ -13,6 +13,7 @@ use super::{
         shift::Shift,
         source::{Source, What},
         users::{self, Users},
+        validate,
     },
     content,
     pick::Picked,
@@ -105,7 +106,7 @@ pub fn prove(
     let bench = bench(source, picked, users, stage)?;
     events.step("try it in a scratch server");
     let made_with = picked.manifest.as_ref().and_then(|manifest| manifest.engine.as_ref()?.image.as_deref());
-    bench.can_read(scratch::formats(&picked.archive)?, engine, made_with)?;
+    bench.can_read(scratch::formats(picked)?, engine, made_with)?;
     let names: Vec<String> = entries.iter().map(|entry| entry.path.to_string()).collect();
     bench.check_files(engine, &names, events)?;
     let counts = bench.boot(engine)?;
@@ -209,12 +210,7 @@ pub fn validate(source: &Source, staged: &Path, entries: &[Entry]) -> Result<()>
         if !entries.iter().any(|entry| entry.path == name) {
             continue;
         }
-        let text = files::read_text(&name.below(staged))?;
-        serde_json::from_str::<serde_json::Value>(&text).map_err(|error| {
-            Error::mismatch(format!("`{file}` in the backup is no valid JSON: the application would not start well"))
-                .caused_by(error)
-                .hint("use another backup; nothing was changed")
-        })?;
+        validate::parses(file, &files::read(&name.below(staged))?)?;
     }
     Ok(())
 }

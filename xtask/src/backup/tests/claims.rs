@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::super::{
     name::Name,
-    read::{self, Room},
+    read::{self, Names, Room},
     shift::Shift,
     unpack,
 };
@@ -133,7 +133,7 @@ fn attributes_that_can_t_be_set_don_t_cost_the_data() {
     let file = plain("a", tar::EntryType::Regular, 0);
     let target = tempfile::tempdir().unwrap();
     let bytes = end([pax("SCHILY.xattr.strange.name", "1"), file].concat());
-    let unpacked = unpack::unpack(&mut bytes.as_slice(), &Shift::default(), target.path()).unwrap();
+    let unpacked = unpack::unpack(&mut bytes.as_slice(), Names::Foreign, &Shift::default(), target.path()).unwrap();
     assert_eq!(unpacked.entries.len(), 1);
     assert!(unpacked.findings[0].message.contains("`strange.name` of `a`"), "{:?}", unpacked.findings);
     assert!(target.path().join("a").is_file());
@@ -146,7 +146,7 @@ fn a_data_folder_moves_to_where_it_is_read() {
     for (to, path) in [("", "f"), ("deep/er", "deep/er/f")] {
         let target = tempfile::tempdir().unwrap();
         let shift = Shift { from: Name::from("x/data"), to: Name::from(to) };
-        unpack::unpack(&mut bytes.as_slice(), &shift, target.path()).unwrap();
+        unpack::unpack(&mut bytes.as_slice(), Names::Foreign, &shift, target.path()).unwrap();
         assert!(target.path().join(path).is_file() && !target.path().join("x").exists(), "{to}");
     }
 }

@@ -12,6 +12,7 @@ use super::{
     check,
     entry::Entry,
     name,
+    read::Names,
     shift::Shift,
     store::{Format, Store},
     tree::{self, Take, Walk},
@@ -87,7 +88,7 @@ fn an_odd_tree_comes_back_whole() {
     for format in [Format::Zstd, Format::Gzip] {
         let (archive, entries) = pack(source.path(), store.path(), format);
         let target = tempfile::tempdir().unwrap();
-        let written = unpack::unpack(&mut super::read::open(&archive).unwrap(), &Shift::default(), target.path()).unwrap();
+        let written = unpack::unpack(&mut super::read::open(&archive).unwrap(), Names::Ours, &Shift::default(), target.path()).unwrap();
         assert_eq!((written.entries, written.findings.len()), (entries, 0));
         assert_eq!(picture(source.path()), picture(target.path()));
         let blocks = std::os::unix::fs::MetadataExt::blocks(&target.path().join("sparse").metadata().unwrap());
@@ -120,7 +121,7 @@ fn what_plain_tar_writes_is_read() {
         let tar = Command::new("tar").args(["--format", format, "-czf"]).arg(&archive).args(sparse).arg("-C").arg(source.path()).arg(".").output().unwrap();
         assert!(tar.status.success(), "{}", String::from_utf8_lossy(&tar.stderr));
         let target = tempfile::tempdir().unwrap();
-        unpack::unpack(&mut super::read::open(&archive).unwrap(), &Shift::default(), target.path()).unwrap();
+        unpack::unpack(&mut super::read::open(&archive).unwrap(), Names::Ours, &Shift::default(), target.path()).unwrap();
         let bytes = |root: &Path| picture(root).into_iter().map(|(name, (_, bytes))| (name, bytes)).collect::<Vec<_>>();
         assert_eq!(bytes(source.path()), bytes(target.path()), "{format}");
     }
@@ -219,7 +220,7 @@ fn archives_from_strangers_stay_within() {
     ];
     for (why, entries) in cases {
         let target = tempfile::tempdir().unwrap();
-        let error = unpack::unpack(&mut hostile(entries).as_slice(), &Shift::default(), target.path()).err();
+        let error = unpack::unpack(&mut hostile(entries).as_slice(), Names::Ours, &Shift::default(), target.path()).err();
         let text = error.map(|error| error.chain()).unwrap_or_default();
         assert!(text.contains(why) || text.contains("absolute"), "{why}: {text:?} for {entries:?}");
     }
@@ -262,7 +263,7 @@ proptest! {
             }
         }
         let (archive, _) = pack(source.path(), store.path(), Format::Zstd);
-        unpack::unpack(&mut super::read::open(&archive).unwrap(), &Shift::default(), target.path()).unwrap();
+        unpack::unpack(&mut super::read::open(&archive).unwrap(), Names::Ours, &Shift::default(), target.path()).unwrap();
         prop_assert_eq!(picture(source.path()), picture(target.path()));
     }
 

@@ -54,6 +54,23 @@ fn the_runbooks_own_stack_is_refused_with_the_fix() {
     stack.xtask(&["backup", "--outside"]).exits(0);
 }
 
+/// One client in the container answers all questions: it must go with whoever asked, also when that is killed between two of them.
+#[test]
+fn a_killed_backup_leaves_no_client_in_the_container() {
+    let Some(stack) = hardened() else { return };
+    let log = stack.scratch.project().join("effects");
+    stack.xtask_env(&["backup"], &[("XTASK_TEST_CRASH_LOG", log.to_str().unwrap())]).exits(0);
+    let effects = stack.scratch.read("effects");
+    let asked: Vec<&str> = effects.lines().filter_map(|line| line.strip_suffix(" ask the server")).collect();
+    assert!(asked.len() > 10, "{effects}");
+    let clients = || Run::of(&mut docker(&["top", &stack.container("falkordb"), "-eo", "pid,args"])).exits(0).stdout.matches("redis-cli --json").count();
+    for k in asked.iter().step_by(4) {
+        assert_eq!(stack.xtask_env(&["backup"], &[("XTASK_TEST_CRASH_AFTER", k)]).code, None, "killed after effect {k}");
+        until(10, "the client's end", || clients() == 0);
+    }
+    stack.xtask(&["backup"]).exits(0);
+}
+
 #[test]
 fn a_graph_comes_back_whole() {
     let Some(stack) = hardened() else { return };

@@ -201,7 +201,7 @@ pub fn reachable() -> Result<()> {
     if ANSWERED.get().is_some() {
         return Ok(());
     }
-    let answer = docker(["version", "--format", "{{.Server.Version}}"]).read();
+    let answer = docker(["version", "--format", "{{.Server.Version}}"]).query().read();
     answer
         .map(|_| ANSWERED.get_or_init(|| ()).to_owned())
         .map_err(|error| error.within("the Docker engine does not answer").hint("start Docker, or point DOCKER_HOST or `docker context use` at the engine"))
@@ -294,8 +294,17 @@ fn gone(program: &Program) -> Result<()> {
 
 /// A command inside a running container; variables reach it through the client's environment, so that no process list shows them.
 pub fn exec(container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
+    exec_as(&["exec"], container, env, words)
+}
+
+/// The same for a command that is talked to.
+pub fn talk(container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
+    exec_as(&["exec", "--interactive"], container, env, words)
+}
+
+fn exec_as(how: &[&str], container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
     let names = env.iter().flat_map(|(name, _)| ["--env", *name]);
-    let program = docker(["exec"]).args(names).arg(container).args(words);
+    let program = docker(how).args(names).arg(container).args(words);
     env.iter().fold(program, |program, (name, value)| program.env(name, value))
 }
 
@@ -305,6 +314,9 @@ pub fn exec(container: &str, env: &[(&str, &str)], words: &[&str]) -> Program {
 pub struct Image {
     /// `sha256:…` of its configuration: the same on every machine that has it.
     pub id: String,
+    /// Its names on this machine.
+    #[serde(default)]
+    pub repo_tags: Option<Vec<String>>,
     /// `name@sha256:…` of the registries that it came from; empty for images that were made here.
     #[serde(default)]
     pub repo_digests: Option<Vec<String>>,
@@ -330,6 +342,33 @@ pub struct ImageConfig {
 /// An image by reference or id, if it is here.
 pub fn image(reference: &str) -> Result<Option<Image>> {
     inspect(&["image", "inspect", reference])
+}
+
+/// Images that are looked up together: each call of the command line costs more than the question.
+#[derive(Clone, Debug, Default)]
+pub struct Images(BTreeMap<String, Image>);
+
+impl Images {
+    /// Asks for all of them at once.
+    pub fn look(references: &[String]) -> Result<Self> {
+        if references.is_empty() {
+            return Ok(Self::default());
+        }
+        // It shows those that are here, and fails if one isn't.
+        let captured = docker(["image", "inspect"]).args(references).capture()?;
+        let shown: Vec<Image> = serde_json::from_slice(&captured.stdout).unwrap_or_default();
+        let named = |names: &Option<Vec<String>>, reference: &String| names.as_ref().is_some_and(|names| names.contains(reference));
+        let found = references.iter().filter_map(|reference| {
+            let is = |image: &&Image| image.id == *reference || named(&image.repo_tags, reference) || named(&image.repo_digests, reference);
+            Some((reference.clone(), shown.iter().find(is)?.clone()))
+        });
+        Ok(Self(found.collect()))
+    }
+
+    /// One of them, if it is here. What the engine shows under another name than it was asked for is asked for again.
+    pub fn get(&self, reference: &str) -> Result<Option<Image>> {
+        self.0.get(reference).map_or_else(|| image(reference), |image| Ok(Some(image.clone())))
+    }
 }
 
 /// Gives an image one more name.

@@ -5,6 +5,7 @@
 pub mod children;
 pub mod clock;
 pub mod crash;
+pub mod dialogue;
 pub mod docker;
 pub mod eager;
 pub mod files;

@@ -56,6 +56,11 @@ impl Program {
         Self { name: name.as_ref().into(), args: Vec::new(), folder: None, clear: false, env: Vec::new(), stdin: None, query: false, group: None }
     }
 
+    /// Its name, as it was given.
+    pub(super) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
     /// A line for the system's shell.
     pub fn shell(line: &str) -> Self {
         if cfg!(windows) { Self::new("cmd").args(["/C", line]) } else { Self::new("sh").args(["-c", line]) }

@@ -1,6 +1,7 @@
 //! A Redis or FalkorDB server, asked through its own `redis-cli`: in its container, or on this machine.
 //!
-//! Its own client, as it is wherever the server is and needs no open port. The password goes through `REDISCLI_AUTH`, never into an argument.
+//! Its own client, as it is wherever the server is and needs no open port; one is kept open for all questions. The password goes through
+//! `REDISCLI_AUTH`, never into an argument.
 //! Answers come as JSON; an error answer is an error here, although `redis-cli` exits with 0 for it.
 
 pub mod aof;
@@ -8,6 +9,7 @@ pub mod count;
 pub mod facts;
 pub mod hot;
 pub mod image;
+mod line;
 pub mod rdb;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -16,9 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    effects::{clock, docker, process::Program},
+    effects::{clock, crash, docker, process::Program},
     kernel::{Context as _, Error, Kind, Result},
 };
+use line::{Form, Line};
 
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +61,14 @@ impl Login {
 pub struct Redis {
     reach: Reach,
     login: Login,
+    line: Line,
 }
 
 impl Redis {
     /// A server that is reached so.
     pub fn new(reach: Reach, login: Login) -> Self {
-        Self { reach, login }
+        let line = Line::to(format!("{reach:?} {:?} {:?}", login.user, login.password));
+        Self { reach, login, line }
     }
 
     /// How it is reached: for journals.
@@ -71,12 +76,12 @@ impl Redis {
         &self.reach
     }
 
-    fn program(&self, words: &[&str]) -> Result<Program> {
-        let cli: Vec<&str> = self.login.words().into_iter().chain(["--json"]).chain(words.iter().copied()).collect();
+    fn program(&self) -> Result<Program> {
+        let cli: Vec<&str> = self.login.words().into_iter().chain(["--json"]).collect();
         let program = match &self.reach {
             Reach::Container(id) => {
                 let words: Vec<&str> = std::iter::once("redis-cli").chain(cli).collect();
-                return Ok(docker::exec(id, &self.login.variables(), &words));
+                return Ok(docker::talk(id, &self.login.variables(), &words));
             }
             Reach::Address(address) => {
                 let (host, port) = address.rsplit_once(':').ok_or_else(|| Error::usage(format!("`{address}` is not HOST:PORT")))?;
@@ -90,32 +95,28 @@ impl Redis {
 
     /// Asks; an error answer is an error.
     pub fn ask(&self, words: &[&str]) -> Result<Value> {
-        let text = self.raw(words)?;
-        if let Some(answer) = text.strip_prefix("error:") {
-            return Err(answered(words, answer.trim_matches('"')));
-        }
+        let text = self.answer(words, Form::Json)?;
         serde_json::from_str(&text).context(|| format!("read the server's answer to {}", words.first().unwrap_or(&"")))
     }
 
-    fn raw(&self, words: &[&str]) -> Result<String> {
-        let captured = self.program(words)?.capture()?;
-        let (text, said) = (captured.text(), captured.error_text());
-        if captured.status.success() && !said.contains("Unrecognized option") {
-            return Ok(text);
+    fn answer(&self, words: &[&str], form: Form) -> Result<String> {
+        let answer = self.line.ask(&|| self.program(), words, form)?;
+        crash::point("ask the server");
+        match answer {
+            Ok(text) => match text.strip_prefix("error:") {
+                Some(answer) => Err(answered(words, answer.trim_matches('"'))),
+                None => Ok(text),
+            },
+            Err(reason) if reason.starts_with("Unrecognized option") => {
+                Err(Error::refused("the server's redis-cli is too old: it has no --json").hint("use an image with Redis 7.0 or later"))
+            }
+            Err(reason) => Err(Error::unexpected("the server can't be reached").caused_by(reason).hint("is it running? `xtask services status` shows it")),
         }
-        if said.contains("Unrecognized option") || text.contains("Unrecognized option") {
-            return Err(Error::refused("the server's redis-cli is too old: it has no --json").hint("use an image with Redis 7.0 or later"));
-        }
-        let reason = if said.is_empty() { text } else { said };
-        Err(Error::unexpected("the server can't be reached").caused_by(reason).hint("is it running? `xtask services status` shows it"))
     }
 
     /// A section of INFO as names and values.
     pub fn info(&self, section: &str) -> Result<BTreeMap<String, String>> {
-        let text = self.raw(&["INFO", section])?;
-        if let Some(answer) = text.strip_prefix("error:") {
-            return Err(answered(&["INFO", section], answer.trim_matches('"')));
-        }
+        let text = self.answer(&["INFO", section], Form::Text)?;
         // Some versions quote the whole answer as JSON, some don't.
         let text = serde_json::from_str::<String>(&text).unwrap_or(text);
         Ok(text.lines().filter_map(|line| line.trim_end().split_once(':')).map(|(key, value)| (key.into(), value.into())).collect())

@@ -22,6 +22,9 @@ const SETTLE: Duration = Duration::from_secs(3);
 const LOG_LINES: usize = 20;
 /// How long a container that was there before may stay unhealthy.
 const RECOVERY: Duration = Duration::from_secs(45);
+/// Between two looks: often while it may be a matter of seconds, then at leisure.
+const PACE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+const SOON: Duration = Duration::from_secs(20);
 /// Automatic restarts that make a crash loop.
 const CRASHES: u64 = 2;
 
@@ -124,8 +127,13 @@ type Round = BTreeMap<String, (Verdict, Option<Container>)>;
 impl<'a> Watch<'a> {
     /// Begins: restarts from before don't count.
     pub(super) fn begin(stack: &'a Stack, services: &[String]) -> Result<Self> {
-        let before = stack.containers()?.into_values().flatten().map(|container| (container.id, container.restart_count)).collect();
-        Ok(Self { stack, services: services.to_vec(), settle: SETTLE, begun: Instant::now(), before, steady: BTreeMap::new() })
+        Ok(Self::since(stack, services, &stack.containers()?))
+    }
+
+    /// Begins with what was seen a moment ago.
+    pub(super) fn since(stack: &'a Stack, services: &[String], seen: &BTreeMap<String, Vec<Container>>) -> Self {
+        let before = seen.values().flatten().map(|container| (container.id.clone(), container.restart_count)).collect();
+        Self { stack, services: services.to_vec(), settle: SETTLE, begun: Instant::now(), before, steady: BTreeMap::new() }
     }
 
     /// Waits until all are healthy, while `starter` may still be at work. Ends early when one can't become healthy any more.
@@ -158,7 +166,7 @@ impl<'a> Watch<'a> {
                 return Ok(());
             }
             tell(&round, deadline, &mut said, events);
-            clock::sleep(Duration::from_millis(250));
+            clock::sleep(if self.begun.elapsed() < SOON { PACE.0 } else { PACE.1 });
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{compose::Files, status::split};
 use crate::{
     config::Project,
-    effects::docker::{self, Image},
+    effects::docker::{self, Image, Images},
     kernel::Result,
 };
 
@@ -91,15 +91,24 @@ impl ImageRef {
     }
 
     /// The image on this machine, under whatever name it is still known.
-    pub fn here(&self) -> Result<Option<Image>> {
-        let by_digest = self.digest.as_ref().map(|digest| format!("{}@{digest}", split(&self.image).0));
-        // Content first: a tag may mean something else by now.
-        for name in by_digest.iter().chain(self.id.iter()) {
-            if let Some(image) = docker::image(name)? {
+    pub fn here(&self, images: &Images) -> Result<Option<Image>> {
+        for name in self.contents() {
+            if let Some(image) = images.get(&name)? {
                 return Ok(Some(image));
             }
         }
-        if by_digest.is_some() || self.id.is_some() { Ok(None) } else { docker::image(&self.image) }
+        if self.digest.is_some() || self.id.is_some() { Ok(None) } else { images.get(&self.image) }
+    }
+
+    /// All that [`ImageRef::here`] may look up, and the name that is pinned.
+    pub fn names(&self) -> Vec<String> {
+        self.contents().into_iter().chain([self.pinned()]).collect()
+    }
+
+    /// Content goes before names: a tag may mean something else by now.
+    fn contents(&self) -> Vec<String> {
+        let by_digest = self.digest.as_ref().map(|digest| format!("{}@{digest}", split(&self.image).0));
+        by_digest.into_iter().chain(self.id.clone()).collect()
     }
 }
 

@@ -109,6 +109,7 @@ pub fn facts(ground: &Ground<'_>) -> Result<Facts> {
         None => None,
     };
     let look = |forge: &dyn Forge| Ok((forge.survey()?, forge.latest()?));
+    services::get_ready(ground.project);
     let forge = match ground.forge.map(look) {
         Some(Err(error)) if is_out_of_reach(&error) => {
             ground.events.warn(Finding::warning("forge-down", format!("the forge can't be reached: {}", error.chain())));

@@ -32,6 +32,15 @@ pub struct Asked {
     pub with_data: Option<Option<DateTime<Utc>>>,
 }
 
+/// Begins to ask what [`look`] will need, since Compose and the engine take as long as the forge. What goes wrong is said by [`look`]; nobody waits
+/// for an engine that hangs where the services stay as they are.
+pub(super) fn get_ready(project: &Project) {
+    if project.config.services.is_some() {
+        let project = project.clone();
+        std::thread::spawn(move || drop(Stack::open(&project)));
+    }
+}
+
 /// Looks. An engine that can't be reached is an error only where the services were asked for by name.
 pub fn look(project: &Project, manifest: &Manifest, asked: Asked) -> Result<Look> {
     if project.config.services.is_none() {

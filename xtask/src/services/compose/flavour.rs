@@ -60,7 +60,7 @@ fn none() -> Error {
 fn ask(line: &str) -> Option<Flavour> {
     let words = words(line);
     let (name, rest) = words.split_first()?;
-    let version = Program::new(name).args(rest).args(["version", "--short"]).read().ok()?;
+    let version = Program::new(name).args(rest).args(["version", "--short"]).query().read().ok()?;
     let version = version.trim().trim_start_matches('v').to_owned();
     let generation = if version.starts_with("1.") { Generation::One } else { Generation::Two };
     version.starts_with(|c: char| c.is_ascii_digit()).then_some(Flavour { words, generation, version })

@@ -12,7 +12,10 @@ pub use flavour::{Flavour, Generation, detect};
 pub use rendered::{Rendered, Service};
 pub use source::Source;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
 
 use serde_json::Value;
 
@@ -221,8 +224,18 @@ impl Compose {
         program.args(words)
     }
 
-    /// The configuration as Compose itself fills it in.
+    /// The configuration as Compose itself fills it in. The same files and variables are filled in once a run.
     pub fn rendered(&self) -> Result<Rendered> {
+        static LAST: Mutex<Option<(String, Rendered)>> = Mutex::new(None);
+        let asked = format!("{self:?}");
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((of, rendered)) if *of == asked => Ok(rendered.clone()),
+            _ => Ok(last.insert((asked, self.render()?)).1.clone()),
+        }
+    }
+
+    fn render(&self) -> Result<Rendered> {
         let context = || "read the configuration that Compose printed".to_owned();
         let value: Value = match self.flavour.generation {
             Generation::Two => serde_json::from_str(&self.config(&["config", "--format", "json"])?).context(context)?,
@@ -233,7 +246,7 @@ impl Compose {
 
     fn config(&self, words: &[&str]) -> Result<String> {
         let shown = self.files.files.first().map(|file| file.shown.clone()).unwrap_or_default();
-        self.program(words).read().map_err(|error| error.within(format!("Compose doesn't accept {shown}")).of_kind(Kind::Usage))
+        self.program(words).query().read().map_err(|error| error.within(format!("Compose doesn't accept {shown}")).of_kind(Kind::Usage))
     }
 }
 

@@ -2,6 +2,7 @@
 //! journal says how to go on or back.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -16,7 +17,11 @@ use super::{
 use crate::{
     backup::{self, Counts, Options, Probe, Source},
     config::Project,
-    effects::{clock, docker, files, lock},
+    effects::{
+        clock,
+        docker::{self, Container, Images},
+        files, lock,
+    },
     kernel::{Error, Events, Kind, Result},
     ledger::Journal,
     services::{
@@ -121,9 +126,11 @@ fn way_back(journal: &Journal) -> &str {
 
 /// A pull can lose the image that runs now: it gets a name of its own first.
 fn keep(stack: &Stack, plan: &Plan) -> Result<()> {
+    let ids: Vec<String> = plan.changes.iter().filter_map(|change| change.before.id.clone()).collect();
+    let images = Images::look(&ids)?;
     for change in &plan.changes {
         if let Some(id) = &change.before.id
-            && docker::image(id)?.is_some()
+            && images.get(id)?.is_some()
         {
             docker::tag(id, &kept(&stack.name, &change.service))?;
         }
@@ -188,13 +195,14 @@ fn back_up(project: &Project, plan: &Plan, events: &Events) -> Result<Vec<(Strin
 /// What servers hold, by service: compared after the switch. A server that doesn't answer now has nothing to compare with.
 fn counts(project: &Project, stack: &Stack, plan: &Plan) -> Vec<(String, Counts)> {
     let brought = |change: &Change| plan.restores.iter().any(|restore| restore.service == change.service);
-    let data = plan.changes.iter().filter(|change| change.data != Verdict::NoData && change.runs && !brought(change));
-    data.filter_map(|change| Some((change.service.clone(), count(project, stack, &change.service).ok()?))).collect()
+    let data: Vec<&Change> = plan.changes.iter().filter(|change| change.data != Verdict::NoData && change.runs && !brought(change)).collect();
+    let running = if data.is_empty() { BTreeMap::new() } else { stack.containers().unwrap_or_default() };
+    data.into_iter().filter_map(|change| Some((change.service.clone(), count(project, &running, &change.service).ok()?))).collect()
 }
 
-fn count(project: &Project, stack: &Stack, service: &str) -> Result<Counts> {
-    let container = stack.container(service)?.ok_or_else(|| Error::unexpected(format!("{service} has no container")))?;
-    backup::count(&server(project, service, &container))
+fn count(project: &Project, running: &Containers, service: &str) -> Result<Counts> {
+    let container = Stack::main(running.get(service).cloned().unwrap_or_default());
+    backup::count(&server(project, service, &container.ok_or_else(|| Error::unexpected(format!("{service} has no container")))?))
 }
 
 fn forward(project: &Project, journal: &mut Journal, detail: &mut Detail, held: &[(String, Counts)], events: &Events) -> Result<()> {
@@ -210,9 +218,10 @@ fn forward(project: &Project, journal: &mut Journal, detail: &mut Detail, held: 
     let plan = &detail.plan;
     let stack = Stack::open(project)?;
     start(&stack, plan, &plan.running, events)?;
-    prove(&stack, plan, |change| &change.after)?;
+    let running = stack.containers()?;
+    prove(&running, plan, |change| &change.after)?;
     for (service, before) in held {
-        same_content(service, before, &count(project, &stack, service)?)?;
+        same_content(service, before, &count(project, &running, service)?)?;
     }
     soak(project, &stack, plan, events)
 }
@@ -224,41 +233,47 @@ fn start(stack: &Stack, plan: &Plan, healthy: &[String], events: &Events) -> Res
         events.note("nothing ran, so nothing is started");
         return Ok(());
     }
-    clear_halves(stack, plan)?;
-    match start_once(stack, &plan.running, healthy, events) {
+    let seen = clear_halves(stack, plan)?;
+    match start_once(stack, &plan.running, healthy, &seen, events) {
         Err(error) if ["Conflict", "already in use", "No such container", "already in progress"].iter().any(|word| error.chain().contains(word)) => {
             clock::sleep(Duration::from_secs(2));
-            clear_halves(stack, plan)?;
-            start_once(stack, &plan.running, healthy, events)
+            let seen = clear_halves(stack, plan)?;
+            start_once(stack, &plan.running, healthy, &seen, events)
         }
         other => other,
     }
 }
 
-fn start_once(stack: &Stack, running: &[String], healthy: &[String], events: &Events) -> Result<()> {
+fn start_once(stack: &Stack, running: &[String], healthy: &[String], seen: &Containers, events: &Events) -> Result<()> {
     let words: Vec<&str> = ["up", "-d", "--no-deps"].into_iter().chain(running.iter().map(String::as_str)).collect();
     let program = stack.compose.program(&words);
-    Watch::begin(stack, healthy)?.wait(&mut || program.background(events), events)
+    Watch::since(stack, healthy, seen).wait(&mut || program.background(events), events)
 }
 
+/// A stack's containers by service.
+type Containers = BTreeMap<String, Vec<Container>>;
+
 /// Two containers of a service, or one that is named `0123456789ab_NAME`: Compose was killed while it replaced one. They are made anew; what they
-/// write is in volumes, as the backup has made sure.
-fn clear_halves(stack: &Stack, plan: &Plan) -> Result<()> {
+/// write is in volumes, as the backup has made sure. Gives the containers that are left.
+fn clear_halves(stack: &Stack, plan: &Plan) -> Result<Containers> {
     let half = |name: &str| name.split_once('_').is_some_and(|(id, _)| id.len() == 12 && id.chars().all(|c| c.is_ascii_hexdigit()));
     let mut containers = stack.containers()?;
     for change in &plan.changes {
         let mine = containers.remove(&change.service).unwrap_or_default();
         if mine.iter().any(|container| half(container.name())) {
             mine.iter().try_for_each(|container| docker::docker(["rm", "--force", &container.id]).read().map(drop))?;
+        } else {
+            containers.insert(change.service.clone(), mine);
         }
     }
-    Ok(())
+    Ok(containers)
 }
 
 /// What runs is what was meant: by id, not by name.
-fn prove(stack: &Stack, plan: &Plan, side: impl Fn(&Change) -> &ImageRef) -> Result<()> {
+fn prove(running: &Containers, plan: &Plan, side: impl Fn(&Change) -> &ImageRef) -> Result<()> {
     for change in plan.changes.iter().filter(|change| change.runs) {
-        let container = stack.container(&change.service)?.ok_or_else(|| Error::mismatch(format!("{} has no container", change.service)))?;
+        let container = Stack::main(running.get(&change.service).cloned().unwrap_or_default());
+        let container = container.ok_or_else(|| Error::mismatch(format!("{} has no container", change.service)))?;
         let meant = side(change);
         if meant.id.as_ref().is_some_and(|id| *id != container.image) {
             return Err(Error::mismatch(format!("{} runs {} and not {}", change.service, container.image, meant.image)));
@@ -349,7 +364,7 @@ fn back(project: &Project, detail: &Detail, events: &Events) -> Result<()> {
         bring(project, plan, &detail.safety, events)?;
     }
     start(&stack, plan, &plan.healthy, events)?;
-    prove(&stack, plan, |change| &change.before)
+    prove(&stack.containers()?, plan, |change| &change.before)
 }
 
 /// With the pins put back the compose file asks for what it asked for before.

@@ -6,7 +6,7 @@ use super::plan::is_same;
 use crate::{
     backup::{Login, Reach, Redis, Source},
     config::Project,
-    effects::docker::{self, Container},
+    effects::docker::{Container, Images},
     kernel::Result,
     services::{
         ImageRef, Stack,
@@ -59,15 +59,15 @@ pub struct Facts {
 impl Facts {
     /// Looks.
     pub fn gather(project: &Project, stack: &Stack, wanted: &[ImageRef]) -> Result<Self> {
-        let mut current = BTreeMap::new();
         let mut containers = stack.containers()?;
-        for (name, service) in &stack.rendered.services {
-            if let Some(image) = &service.image {
-                let container = Stack::main(containers.remove(name).unwrap_or_default());
-                current.insert(name.clone(), (look(name, image, container.as_ref())?, container));
-            }
-        }
-        let found = wanted.iter().map(|image| Ok((image.service.clone(), (image.clone(), find(image)?)))).collect::<Result<BTreeMap<_, _>>>()?;
+        let configured = stack.rendered.services.iter().filter_map(|(name, service)| Some((name, service.image.as_deref()?)));
+        let now: Vec<_> = configured.map(|(name, image)| (name, image, Stack::main(containers.remove(name).unwrap_or_default()))).collect();
+        let running = now.iter().map(|(_, image, container)| container.as_ref().map_or(*image, |container| container.image.as_str()).to_owned());
+        let images = Images::look(&running.chain(wanted.iter().flat_map(ImageRef::names)).collect::<Vec<_>>())?;
+        let look =
+            |(name, image, container): (&String, &str, Option<Container>)| Ok((name.clone(), (look(name, image, container.as_ref(), &images)?, container)));
+        let current = now.into_iter().map(look).collect::<Result<BTreeMap<_, _>>>()?;
+        let found = wanted.iter().map(|image| Ok((image.service.clone(), (image.clone(), find(image, &images)?)))).collect::<Result<BTreeMap<_, _>>>()?;
         let current = current.into_iter().map(|(name, (now, container))| {
             let changes = found.get(&name).is_some_and(|(wanted, found)| !is_same(&now, wanted, found));
             let now = if changes { asked(project, &name, now, container.as_ref()) } else { now };
@@ -84,9 +84,8 @@ impl Facts {
     }
 }
 
-fn look(service: &str, configured: &str, container: Option<&Container>) -> Result<Current> {
-    let by = container.map_or(configured, |container| container.image.as_str());
-    let here = docker::image(by)?;
+fn look(service: &str, configured: &str, container: Option<&Container>, images: &Images) -> Result<Current> {
+    let here = images.get(container.map_or(configured, |container| container.image.as_str()))?;
     let image = match &here {
         Some(here) => images::of(service, configured, here),
         None => ImageRef { service: service.into(), image: configured.into(), digest: None, id: container.map(|container| container.image.clone()) },
@@ -116,10 +115,10 @@ pub(super) fn login(project: &Project, service: &str, container: &Container) -> 
     source.map(|source| source.login(Some(container))).unwrap_or_default()
 }
 
-fn find(image: &ImageRef) -> Result<Found> {
-    let here = image.here()?;
+fn find(image: &ImageRef, images: &Images) -> Result<Found> {
+    let here = image.here(images)?;
     let named = match &here {
-        Some(here) => docker::image(&image.pinned())?.is_some_and(|named| named.id == here.id),
+        Some(here) => images.get(&image.pinned())?.is_some_and(|named| named.id == here.id),
         None => false,
     };
     Ok(Found { format: format::of_image(&image.image, here.as_ref()), id: here.map(|here| here.id), named })

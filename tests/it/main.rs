@@ -19,6 +19,7 @@ mod incident;
 mod install;
 mod interrupts;
 mod pipeline;
+mod reissue_github;
 mod release;
 mod rollback;
 mod rollback_github;

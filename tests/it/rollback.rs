@@ -200,6 +200,26 @@ fn a_target_that_would_not_work_is_refused_with_those_that_would() {
 }
 
 #[test]
+fn without_a_target_those_that_would_work_are_named() {
+    let scratch = product(&["1.0.0", "1.1.0", "1.2.0"]);
+    let before = seen(&scratch);
+    let run = scratch.xtask(&["rollback", "--json"]).exits(2);
+    let said = run.json();
+    assert!(said["command"] == "rollback" && said["data"]["hints"].to_string().contains("these would work: v1.2.0 (live now), v1.1.0, v1.0.0"), "{said:#}");
+    same(&scratch, &before, "then");
+    scratch.xtask(&["rollback", "--to", "v1.1.0", "--yes"]).exits(0);
+    // Also while another run holds the lock: it only looks.
+    let held = std::fs::File::options().read(true).write(true).open(scratch.project().join(".xtask/locks/release.lock")).unwrap();
+    held.try_lock().unwrap();
+    let run = scratch.xtask(&["rollback", "--yes"]).exits(2);
+    assert!(
+        run.stderr.contains("these would work: v1.2.0 (taken back), v1.1.0 (live now), v1.0.0") && run.stderr.contains("rollback --to TAG"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn parts_and_bad_ones_can_be_named() {
     let scratch = product(&["1.0.0", "1.1.0", "1.2.0"]);
     scratch.xtask(&["rollback", "--to", "v1.1.0", "--only", "app", "--yes"]).exits(0);
@@ -362,6 +382,7 @@ fn the_old_source_is_issued_again_under_a_higher_version() {
     let head = scratch.git(&["rev-parse", "HEAD"]);
     let low = scratch.xtask(&["rollback", "--to", "v1.0.0", "--reissue", "v1.0.1", "--yes"]).exits(3);
     assert!(low.stderr.contains("not above 1.1.0") && low.stderr.contains("--reissue v1.1.1"), "{}", low.stderr);
+    assert_eq!((latest(&scratch).as_str(), installed(&scratch).as_deref()), ("v1.1.0", Some("1.1.0")), "nothing was changed");
     let done = scratch.xtask(&["rollback", "--to", "v1.0.0", "--reissue", "v1.1.1", "--yes"]).exits(0);
     assert!(done.stdout.contains("git push --atomic origin reissue/v1.1.1 v1.1.1"), "{}", done.stdout);
     assert_eq!(latest(&scratch), "v1.1.1");

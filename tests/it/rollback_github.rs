@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Releases of these versions, all cached; the last one is installed.
-fn rocket(versions: &[&str]) -> Rocket {
+pub fn rocket(versions: &[&str]) -> Rocket {
     let rocket = Rocket::new(0);
     let config = rocket.scratch.read("xtask.toml");
     rocket.scratch.write("xtask.toml", format!("{config}[install]\nto = \"{{home}}/apps\"\nartifact = \"rocket\"\n"));
@@ -20,12 +20,12 @@ fn rocket(versions: &[&str]) -> Rocket {
     rocket
 }
 
-fn installed(rocket: &Rocket) -> String {
+pub fn installed(rocket: &Rocket) -> String {
     std::fs::read_link(rocket.scratch.path().join("home/apps/current")).unwrap().to_string_lossy().trim_start_matches("versions/").to_owned()
 }
 
 /// Latest, and every release's flag and text.
-fn offered(rocket: &Rocket) -> (String, Vec<(String, bool, String)>) {
+pub fn offered(rocket: &Rocket) -> (String, Vec<(String, bool, String)>) {
     let state = rocket.double.state();
     let latest = state.latest().map(|release| release.tag.clone()).unwrap_or_default();
     let mut all: Vec<_> = state.releases.iter().map(|release| (release.tag.clone(), release.prerelease, release.body.clone().unwrap_or_default())).collect();
@@ -101,6 +101,8 @@ fn a_github_that_lists_and_hands_out_no_files_does_not_hold_it_up() {
 fn down_and_not_cached_or_altered_changes_nothing() {
     let rocket = rocket(&["1.1.0", "1.2.0"]);
     rocket.double.fault(Fault::on("*", "", Act::page(503)).times(100_000));
+    let nowhere = rocket.run(&["rollback"]).exits(2);
+    assert!(nowhere.stderr.contains("these would work: v1.2.0, v1.1.0"), "from the cache: {}", nowhere.stderr);
     let cached = rocket.scratch.project().join(".xtask/cache/v1.1.0/rocket-1.1.0.tar.gz");
     std::fs::write(&cached, "altered").unwrap();
     let run = rocket.run(&BACK).exits(3);
@@ -111,6 +113,8 @@ fn down_and_not_cached_or_altered_changes_nothing() {
     assert_eq!(installed(&rocket), "v1.2.0");
     assert!(!rocket.scratch.project().join(".xtask/journal/rollback.json").exists());
     rocket.double.heal();
+    let nowhere = rocket.run(&["rollback"]).exits(2);
+    assert!(nowhere.stderr.contains("these would work: v1.2.0 (live now), v1.1.0"), "{}", nowhere.stderr);
     let synced = rocket.run(&["releases", "sync", "--json"]).exits(0).json();
     assert_eq!(synced["data"]["cached"], serde_json::json!(["v1.2.0", "v1.1.0"]));
 }

@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// What is typed after `rollback`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The release to go back to
-    #[arg(long, value_name = "TAG", required_unless_present_any = ["undo", "reissue"])]
+    /// The release to go back to; without it, those that would work are named
+    #[arg(long, value_name = "TAG")]
     pub(super) to: Option<String>,
     /// Take the last rollback back
     #[arg(long, conflicts_with_all = ["to", "bad", "only", "reissue"])]
@@ -54,21 +54,67 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
     let project = session.project()?;
-    let held = session.release_lock(&project, "rollback")?;
-    if let (Some(version), None) = (&args.reissue, &args.to) {
-        return reissue::run(session, &project, held, args, version, None);
+    if args.to.is_none() && args.reissue.is_none() && !args.undo {
+        return Err(nowhere(session, &project, args)?);
     }
+    let _lock = session.release_lock(&project, "rollback")?;
     let forge = forges::open_within(session, &project, args.forge, PATIENCE)?;
     let cache = Cache::open(&project)?;
     let ground = Ground { project: &project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
     let facts = rollback::facts(&ground)?;
     let ground = Ground { forge: facts.forge.as_ref().map(|_| forge.as_ref()), ..ground };
+    let under_way = rollback::pending(&project.state())?;
+    if let (Some((_, detail)), Some(_), None) = (&under_way, &args.reissue, &args.to) {
+        return Err(begun(detail));
+    }
+    let under_way = under_way.is_some();
+    let again = again(&ground, &facts, args)?;
+    // The release itself is as patient as every release.
+    let patient = || forges::open(session, &project, args.forge);
+    let again = match again {
+        Some(again) if args.to.is_none() || again.is_published() && !under_way => {
+            return reissue::run(session, &project, patient()?.as_ref(), args, again, None);
+        }
+        other => other,
+    };
+    if let Some(given_up) = reissue::alone(session, &ground, &facts, args)?.filter(|_| !under_way) {
+        return Ok(given_up);
+    }
     let detail = decide(session, &ground, &facts, args)?;
     let answer = act(session, &ground, &facts, detail, &forge.place())?;
-    match (&args.reissue, answer.kind, session.global.dry_run) {
-        (Some(version), None, false) => reissue::run(session, &project, held, args, version, Some(answer)),
-        _ => Ok(answer),
+    match again {
+        Some(again) if answer.kind.is_none() => reissue::run(session, &project, patient()?.as_ref(), args, again, Some(answer)),
+        _ if session.global.dry_run => Ok(answer),
+        _ => reissue::left(&ground, &facts, args, answer),
     }
+}
+
+/// What is to be issued again, where the forge can be asked.
+fn again(ground: &Ground<'_>, facts: &Facts, args: &Args) -> Result<Option<reissue::Again>> {
+    match (&args.reissue, ground.forge, &facts.forge) {
+        (None, ..) => Ok(None),
+        (Some(_), Some(forge), Some((survey, latest))) => {
+            let look = reissue::look(ground.project, forge, (survey, latest.as_deref()), args, ground.events);
+            look.map(Some).map_err(|error| if args.to.is_some() { error.hint("or leave out --reissue: take it back now, issue it again later") } else { error })
+        }
+        _ if args.to.is_none() => Err(Error::partial("the forge can't be reached: nothing can be issued again now")),
+        _ => Ok(None),
+    }
+}
+
+/// No release was named: says which would work, or what was begun. Only looks.
+fn nowhere(session: &Session, project: &Project, args: &Args) -> Result<Error> {
+    if let Some((_, detail)) = rollback::pending(&project.state())? {
+        return Ok(begun(&detail).of_kind(Kind::Usage));
+    }
+    let forge = forges::open_within(session, project, args.forge, PATIENCE)?;
+    let cache = Cache::open(project)?;
+    let facts = rollback::facts(&Ground { project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events })?;
+    let empty = Survey::default();
+    let (survey, live) = facts.forge.as_ref().map_or((&empty, None), |(survey, live)| (survey, live.as_deref()));
+    let reachable = facts.forge.as_ref().map(|_| forge.as_ref());
+    let error = judge::with_candidates(Error::usage("back to which release? none was named"), reachable, (survey, live), &cache, &project.config.tag);
+    Ok(error.hint("name it: `xtask rollback --to TAG`; with --dry-run it only shows what would be done"))
 }
 
 /// What is to be done, and whether it was begun before.

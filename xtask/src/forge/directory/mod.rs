@@ -45,7 +45,7 @@ impl Directory {
             files::sweep(&self.root.join(".meta"))?;
             // Inside a repository this folder must not make the work tree dirty.
             files::ignore_itself(&self.root)?;
-            *held = Some(lock::acquire(&self.root.join(".lock"), "publishing into this folder")?);
+            *held = lock::enter(&self.root.join(".lock"), "publishing into this folder")?;
         }
         Ok(())
     }

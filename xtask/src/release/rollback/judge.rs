@@ -102,18 +102,27 @@ pub fn in_cache(cache: &Cache, tag: &str) -> Result<Manifest> {
 
 /// Adds to a refusal which releases would work.
 pub fn with_candidates(error: Error, forge: Option<&dyn Forge>, (survey, live): (&Survey, Option<&str>), cache: &Cache, template: &TagTemplate) -> Error {
-    let works = match forge {
-        Some(forge) => on_forge_working(forge, survey, template),
-        None => cached_working(cache, template),
+    let works = candidates(forge, survey, cache, template);
+    // On the worst night nobody shall be sent to a release that they want to get away from.
+    let back = |tag: &str| survey.published(tag).is_some_and(|release| release.prerelease);
+    let named = |tag: &String| match tag.as_str() {
+        tag if Some(tag) == live => format!("{tag} (live now)"),
+        tag if back(tag) => format!("{tag} (taken back)"),
+        tag => tag.to_owned(),
     };
-    // On the worst night nobody shall be sent to the release that they want to get away from.
-    let works: Vec<String> = works.into_iter().map(|tag| if Some(tag.as_str()) == live { format!("{tag} (live now)") } else { tag }).collect();
-    if works.is_empty() { error.hint("no release would work") } else { error.hint(format!("these would work: {}", works.join(", "))) }
+    if works.is_empty() {
+        error.hint("no release would work")
+    } else {
+        error.hint(format!("these would work: {}", works.iter().map(named).collect::<Vec<_>>().join(", ")))
+    }
 }
 
-fn on_forge_working(forge: &dyn Forge, survey: &Survey, template: &TagTemplate) -> Vec<String> {
-    let good = kept(survey, template).into_iter().take(CANDIDATES);
-    good.filter(|release| on_forge(forge, survey, &release.tag, &Events::none()).is_ok()).map(|release| release.tag.clone()).collect()
+/// The releases that could be gone to, highest version first.
+fn candidates(forge: Option<&dyn Forge>, survey: &Survey, cache: &Cache, template: &TagTemplate) -> Vec<String> {
+    let Some(forge) = forge else { return cached_working(cache, template) };
+    // What is cached and listed with the same digests needs no request.
+    let works = |tag: &str| as_listed(survey, cache, tag).is_some() || on_forge(forge, survey, tag, &Events::none()).is_ok();
+    kept(survey, template).into_iter().take(CANDIDATES).map(|release| release.tag.clone()).filter(|tag| works(tag)).collect()
 }
 
 fn cached_working(cache: &Cache, template: &TagTemplate) -> Vec<String> {

@@ -190,3 +190,41 @@ fn immutable_releases_go_back_too_and_missing_rights_are_exit_4() {
     assert!(run.stderr.contains("GH_TOKEN"), "{}", run.stderr);
     assert_eq!((offered(&rocket), installed(&rocket).as_str()), (before, "v1.2.0"), "found out before anything was changed");
 }
+
+#[test]
+fn credentials_that_ran_out_do_not_keep_what_is_here_from_going_back() {
+    let rocket = rocket(&["1.1.0", "1.2.0"]);
+    let expired = |args: &[&str]| Run::of(rocket.command(args).env("GH_TOKEN", "ghp_ran_out"));
+    let before = (offered(&rocket), installed(&rocket));
+    let run = expired(&BACK).exits(4);
+    assert!(run.stderr.contains("has expired") && run.stderr.contains("`--only services,app`"), "{}", run.stderr);
+    assert_eq!((offered(&rocket), installed(&rocket)), before);
+    let here = expired(&["rollback", "--to", "v1.1.0", "--only", "app", "--yes"]).exits(0);
+    assert!(here.stderr.contains("set GH_TOKEN to a valid one") && installed(&rocket) == "v1.1.0", "the reason is told all the same: {}", here.stderr);
+    expired(&UNDO).exits(0);
+    assert_eq!((offered(&rocket), installed(&rocket)), before);
+    let nowhere = expired(&["rollback"]).exits(2);
+    assert!(nowhere.stderr.contains("these would work: v1.2.0, v1.1.0"), "{}", nowhere.stderr);
+
+    // Begun with good ones, and killed: what is here ends in one state with bad ones too, and the forge's part waits.
+    for (go_on, ends) in [(&BACK[..], "v1.1.0"), (&UNDO[..], "v1.2.0")] {
+        for k in 1.. {
+            let killed = Run::of(rocket.command(&BACK).env("XTASK_TEST_CRASH_AFTER", k.to_string()));
+            let journal = std::fs::read_to_string(rocket.scratch.project().join(".xtask/journal/rollback.json"));
+            if killed.code.is_some() || journal.is_ok_and(|text| text.contains("the forge comes next")) {
+                assert!(killed.code.is_none() && k > 3, "{k}");
+                break;
+            }
+            if rocket.scratch.project().join(".xtask/journal/rollback.json").exists() {
+                rocket.run(&UNDO).exits(0);
+            }
+        }
+        let waits = expired(go_on).exits(5);
+        assert_eq!(installed(&rocket), ends, "{}", waits.stderr);
+        rocket.run(go_on).exits(0);
+        assert_eq!((offered(&rocket).0.as_str(), installed(&rocket).as_str()), (ends, ends));
+        if ends == "v1.1.0" {
+            rocket.run(&UNDO).exits(0);
+        }
+    }
+}

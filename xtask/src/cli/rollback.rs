@@ -14,7 +14,7 @@ use crate::{
     release::{
         cache::Cache,
         manifest::Manifest,
-        rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Wanted, judge, past, services::Asked},
+        rollback::{self, Detail, Direction, Facts, Ground, No, Outcome, Part, Plan, Wanted, judge, past, services::Asked},
     },
     report::Answer,
     services::rollback as switch,
@@ -61,7 +61,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
     let forge = forges::open_within(session, &project, args.forge, PATIENCE)?;
     let cache = Cache::open(&project)?;
     let ground = Ground { project: &project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
-    let facts = rollback::facts(&ground)?;
+    let facts = rollback::facts(&ground, no(session, &project, args)?)?;
     let ground = Ground { forge: facts.forge.as_ref().map(|_| forge.as_ref()), ..ground };
     let under_way = rollback::pending(&project.state())?;
     if let (Some((_, detail)), Some(_), None) = (&under_way, &args.reissue, &args.to) {
@@ -89,6 +89,15 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
     }
 }
 
+/// Whether it can do without the forge: what was begun goes on as far as it can, and what is only here needs no credentials.
+fn no(session: &Session, project: &Project, args: &Args) -> Result<No> {
+    let only_here = !args.only.is_empty() && !args.only.contains(&Part::Releases);
+    let undone = if args.undo { past::standing(&session.ledger(project).entries()?).pop() } else { None };
+    let begun = rollback::pending(&project.state())?.is_some();
+    let without = begun || only_here || undone.is_some_and(|plan| plan.releases.is_none());
+    Ok(if without { No::Waits } else { No::Ends })
+}
+
 /// What is to be issued again, where the forge can be asked.
 fn again(ground: &Ground<'_>, facts: &Facts, args: &Args) -> Result<Option<reissue::Again>> {
     match (&args.reissue, ground.forge, &facts.forge) {
@@ -109,7 +118,8 @@ fn nowhere(session: &Session, project: &Project, args: &Args) -> Result<Error> {
     }
     let forge = forges::open_within(session, project, args.forge, PATIENCE)?;
     let cache = Cache::open(project)?;
-    let facts = rollback::facts(&Ground { project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events })?;
+    let ground = Ground { project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
+    let facts = rollback::facts(&ground, No::Waits)?;
     let empty = Survey::default();
     let (survey, live) = facts.forge.as_ref().map_or((&empty, None), |(survey, live)| (survey, live.as_deref()));
     let reachable = facts.forge.as_ref().map(|_| forge.as_ref());
@@ -299,13 +309,16 @@ fn act(session: &Session, ground: &Ground<'_>, facts: &Facts, decided: Decided, 
     if session.go_on(&question, &shown)? == Go::OnlyThePlan {
         return Ok(shown);
     }
+    if !begun {
+        rollback::allowed(ground, facts, &detail.plan)?;
+    }
     let outcome = carry_out(ground, facts, detail)?;
     Ok(show::outcome(&outcome))
 }
 
 /// Everything that can fail without having changed anything comes before the journal.
 fn carry_out(ground: &Ground<'_>, facts: &Facts, detail: Detail) -> Result<Outcome> {
-    rollback::prepare(ground, facts, &detail.plan, detail.direction)?;
+    rollback::prepare(ground, &detail.plan, detail.direction)?;
     let journal = rollback::begin(&ground.project.state(), &detail)?;
     let target = detail.plan.target.clone();
     let template = &ground.project.config.tag;

@@ -98,8 +98,17 @@ pub fn is_out_of_reach(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unexpected | Kind::Partial)
 }
 
+/// What a forge's no means: wrong credentials, a repository that isn't there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    /// The end, before anything is changed.
+    Ends,
+    /// The same as a forge that can't be reached: what is to be done here doesn't need it, or was begun and must not stay half done.
+    Waits,
+}
+
 /// Looks at what is live. A forge that can't be reached is a warning: the rest goes back all the same.
-pub fn facts(ground: &Ground<'_>) -> Result<Facts> {
+pub fn facts(ground: &Ground<'_>, no: No) -> Result<Facts> {
     let app = match &ground.project.config.install {
         Some(target) => {
             let root = ground.project.path(&places::fill(&target.to)?);
@@ -111,11 +120,12 @@ pub fn facts(ground: &Ground<'_>) -> Result<Facts> {
     let look = |forge: &dyn Forge| Ok((forge.survey()?, forge.latest()?));
     services::get_ready(ground.project);
     let forge = match ground.forge.map(look) {
-        Some(Err(error)) if is_out_of_reach(&error) => {
-            ground.events.warn(Finding::warning("forge-down", format!("the forge can't be reached: {}", error.chain())));
+        Some(Err(error)) if is_out_of_reach(&error) || no == No::Waits => {
+            let finding = Finding::warning("forge-down", format!("the forge can't be reached: {}", error.chain()));
+            ground.events.warn(error.hints().iter().fold(finding, |finding, hint| finding.hint(hint)));
             None
         }
-        Some(Err(error)) => return Err(error),
+        Some(Err(error)) => return Err(alone(error)),
         Some(Ok(seen)) => Some(seen),
         None => None,
     };
@@ -140,25 +150,27 @@ pub fn begin(state: &Path, detail: &Detail) -> Result<Journal> {
     Ok(journal)
 }
 
+fn alone(error: Error) -> Error {
+    error.hint("or take back only what is here: `--only services,app`")
+}
+
 /// Credentials that can't change the forge are found out before anything else is changed.
-fn allowed(ground: &Ground<'_>, facts: &Facts, plan: &Plan) -> Result<()> {
+pub fn allowed(ground: &Ground<'_>, facts: &Facts, plan: &Plan) -> Result<()> {
     let (Some(forge), Some((survey, _)), Some(releases)) = (ground.forge, &facts.forge, &plan.releases) else { return Ok(()) };
     if releases.before == releases.after && releases.marks.is_empty() {
         return Ok(());
     }
-    let here = |error: Error| error.hint("or take back only what is here: `--only services,app`");
-    forge.may_write().map_err(here)?;
+    forge.may_write().map_err(alone)?;
     let stops: Vec<Finding> = survey.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
     if stops.is_empty() {
         return Ok(());
     }
     let kind = if stops.iter().all(|finding| finding.code == "missing-push-permission") { Kind::Denied } else { Kind::Refused };
-    Err(here(Error::new(kind, "the forge can't be changed: nothing was").with_findings(stops)))
+    Err(alone(Error::new(kind, "the forge can't be changed: nothing was").with_findings(stops)))
 }
 
 /// Brings the application's version beside the one that runs: nothing is switched, so a failure changes nothing.
-pub fn prepare(ground: &Ground<'_>, facts: &Facts, plan: &Plan, direction: Direction) -> Result<()> {
-    allowed(ground, facts, plan)?;
+pub fn prepare(ground: &Ground<'_>, plan: &Plan, direction: Direction) -> Result<()> {
     let Some((root, tag)) = app(plan, direction) else { return Ok(()) };
     let configured = ground.project.config.install.as_ref().and_then(|target| target.artifact.as_deref());
     let source = Source { cache: ground.cache, forge: ground.forge, platform: Platform::of(&build::host_target()) };
@@ -176,7 +188,7 @@ fn app(plan: &Plan, direction: Direction) -> Option<(&Path, &str)> {
 
 /// Goes through the parts; what is done is noted after each.
 pub fn carry_out(ground: &Ground<'_>, facts: &Facts, mut journal: Journal, mut detail: Detail, template: &TagTemplate) -> Result<Outcome> {
-    prepare(ground, facts, &detail.plan, detail.direction)?;
+    prepare(ground, &detail.plan, detail.direction)?;
     if detail.plan.services.is_some() && !detail.done.contains(&Part::Services) {
         if let Err(error) = services::carry_out(ground.project, &detail.plan, detail.direction, ground.events) {
             return Err(not_switched(ground, journal, &detail, error));

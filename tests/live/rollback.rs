@@ -111,6 +111,48 @@ fn a_pull_that_fails_changes_nothing() {
     assert!(stack.scratch.read(".env").contains("=1.0.0\n"));
 }
 
+/// Pins go into the file that has the last word with that Compose, and what the shell overrides is refused.
+fn pins_follow(compose: Compose, holder: &str) {
+    let Some(stack) = product(compose, "1.0.0") else { return };
+    let (config, env) = (stack.scratch.read("xtask.toml").replace("soak = 2", "soak = 0"), stack.scratch.read(".env"));
+    stack.scratch.write("xtask.toml", config);
+    stack.scratch.write("base.env", env.replace("=1.0.0", "=9.9.9"));
+    stack.scratch.write("prod.env", "# production\nGRAPHITI_MCP_IMAGE_TAG='1.0.0' # tried\n");
+    let files = ("COMPOSE_ENV_FILES", "base.env,prod.env");
+    let (wanted, undo) =
+        (["services", "switch", "graphiti-mcp=xtask-live/graphiti-mcp:1.0.1", "--no-backup", "--yes"], ["services", "switch", "--undo", "--yes"]);
+    let all = || [".env", "base.env", "prod.env", "prod.yml"].map(|name| std::fs::read_to_string(stack.scratch.project().join(name)).unwrap_or_default());
+    let before = all();
+    stack.xtask_env(&wanted, &[files]).exits(0);
+    assert_eq!(runs(&stack, "graphiti-mcp"), "xtask-live/graphiti-mcp:1.0.1 healthy");
+    let changed: Vec<bool> = all().iter().zip(&before).map(|(now, before)| now != before).collect();
+    assert_eq!(changed, [holder == ".env", false, holder == "prod.env", false], "{:#?}", all());
+    stack.xtask_env(&undo, &[files]).exits(0);
+    assert_eq!((runs(&stack, "graphiti-mcp").as_str(), all()), ("xtask-live/graphiti-mcp:1.0.0 healthy", before.clone()));
+    let shell = stack.xtask_env(&wanted, &[files, ("GRAPHITI_MCP_IMAGE_TAG", "1.0.0")]).exits(3);
+    assert!(shell.stderr.contains(&format!("GRAPHITI_MCP_IMAGE_TAG is set in this shell, which overrides {holder}")), "{}", shell.stderr);
+
+    // Compose files that `.env` names.
+    stack.scratch.write("prod.yml", "services:\n  graphiti-mcp:\n    image: xtask-live/graphiti-mcp:1.0.0 # here\n");
+    stack.scratch.write(".env", format!("{env}COMPOSE_FILE=docker-compose.yml:prod.yml\n"));
+    stack.xtask(&wanted).exits(0);
+    assert_eq!(runs(&stack, "graphiti-mcp"), "xtask-live/graphiti-mcp:1.0.1 healthy");
+    assert_eq!(stack.scratch.read("prod.yml"), "services:\n  graphiti-mcp:\n    image: xtask-live/graphiti-mcp:1.0.1 # here\n");
+    let before = stack.inspect(&stack.container("graphiti-mcp"), "{{.Id}}");
+    stack.compose(&["up", "-d"]).exits(0);
+    assert_eq!(stack.inspect(&stack.container("graphiti-mcp"), "{{.Id}}"), before, "Compose by hand sees nothing to change");
+}
+
+#[test]
+fn pins_follow_what_compose_v2_reads() {
+    pins_follow(Compose::V2, "prod.env");
+}
+
+#[test]
+fn pins_follow_what_compose_v1_reads() {
+    pins_follow(Compose::V1, ".env");
+}
+
 /// A stack of one plain Redis, without tags that tell its version if `odd`.
 pub fn redis(image: &str) -> Option<Stack> {
     let stack = Stack::new(Compose::V2)?;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::{
     Files,
-    variables::{EnvFile, Environment, Piece, Reference, interpolate, pieces},
+    variables::{Environment, Piece, Reference, interpolate, pieces},
 };
 use crate::{
     effects::files,
@@ -60,7 +60,7 @@ pub enum Side {
 
 /// Plans the edits for services and images.
 pub fn plan(files: &Files, wanted: &BTreeMap<String, String>) -> Result<Pins> {
-    let mut work = Work { files, env: files.environment.file.clone(), texts: BTreeMap::new(), pins: Vec::new() };
+    let mut work = Work { files, env: files.environment.clone(), texts: BTreeMap::new(), pins: Vec::new() };
     for (service, image) in wanted {
         work.set(service, image)?;
     }
@@ -70,7 +70,7 @@ pub fn plan(files: &Files, wanted: &BTreeMap<String, String>) -> Result<Pins> {
 
 struct Work<'a> {
     files: &'a Files,
-    env: EnvFile,
+    env: Environment,
     texts: BTreeMap<PathBuf, (String, String)>,
     pins: Vec<Pin>,
 }
@@ -90,12 +90,16 @@ impl Work<'_> {
     }
 
     fn variable(&mut self, service: &str, name: &str, value: &str) -> Result<()> {
+        let shown = self.files.env_shown(name);
         if self.files.environment.shell.contains_key(name) {
-            return Err(Error::refused(format!("{name} is set in this shell, which overrides {}: a pin there would do nothing", self.files.env_shown()))
-                .hint(format!("unset {name}, and let {} hold it", self.files.env_shown())));
+            return Err(Error::refused(format!("{name} is set in this shell, which overrides {shown}: a pin there would do nothing"))
+                .hint(format!("unset {name}, and let {shown} hold it")));
+        }
+        if self.files.environment.files.is_empty() {
+            return Err(Error::refused(format!("COMPOSE_DISABLE_ENV_FILE is set: no file can hold {name}")).hint("unset it"));
         }
         self.env = self.env.with(name, value);
-        self.pins.push(Pin { service: service.into(), place: format!("{}: {name}", self.files.env_shown()), value: value.into() });
+        self.pins.push(Pin { service: service.into(), place: format!("{shown}: {name}"), value: value.into() });
         Ok(())
     }
 
@@ -113,7 +117,7 @@ impl Work<'_> {
     /// Fills in again: the wanted images come out, and no other service's image moved.
     fn prove(&self, wanted: &BTreeMap<String, String>) -> Result<()> {
         let mut after = self.files.clone();
-        after.environment.file = self.env.clone();
+        after.environment = self.env.clone();
         for file in &mut after.files {
             if let Some((_, text)) = self.texts.get(&file.path) {
                 file.source = super::compose::Source::parse(text, &file.shown)?;
@@ -135,9 +139,9 @@ impl Work<'_> {
     fn finish(self) -> Pins {
         let edit = |(path, (before, after)): (PathBuf, (String, String))| Edit { path: behind_links(&path), before: Some(before), after };
         let mut edits: Vec<Edit> = self.texts.into_iter().map(edit).collect();
-        if self.env != self.files.environment.file {
-            let there = files::exists(&self.files.env_path).then(|| self.files.environment.file.text().to_owned());
-            edits.push(Edit { path: behind_links(&self.files.env_path), before: there, after: self.env.text().to_owned() });
+        for (before, after) in self.files.environment.files.iter().zip(&self.env.files).filter(|(before, after)| before != after) {
+            let there = files::exists(before.path()).then(|| before.text().to_owned());
+            edits.push(Edit { path: behind_links(before.path()), before: there, after: after.text().to_owned() });
         }
         edits.retain(|edit| edit.before.as_deref() != Some(&edit.after));
         Pins { edits, pins: self.pins }

@@ -4,6 +4,7 @@
 //! once, and said with the file to set them in.
 
 mod flavour;
+mod places;
 pub mod rendered;
 mod source;
 pub mod variables;
@@ -31,10 +32,8 @@ use variables::{EnvFile, Environment, Reference, interpolate};
 pub struct Files {
     /// The folder that Compose runs in.
     pub folder: PathBuf,
-    /// The main file first, then its override where there is one, as Compose itself would take them.
+    /// The main file first, then what goes over it, as Compose itself would take them.
     pub files: Vec<File>,
-    /// The `.env` file's path; it may be missing.
-    pub env_path: PathBuf,
     /// Where variables come from.
     pub environment: Environment,
     /// The project's name, where the configuration fixes it.
@@ -59,18 +58,18 @@ impl Files {
         let services = project.config.services.as_ref().ok_or_else(no_services)?;
         let main = project.path(&services.compose);
         let folder = files::parent(&main).to_path_buf();
-        let paths = [Some(main.clone()), beside(&main)];
-        let read = paths.into_iter().flatten().map(|path| File::read(path, &project.root)).collect::<Result<Vec<_>>>()?;
-        let env_path = folder.join(".env");
-        let file = EnvFile::new(files::read_text_if_there(&env_path)?.unwrap_or_default());
+        let read = |path: PathBuf| Ok(EnvFile::new(files::read_text_if_there(&path)?.unwrap_or_default()).at(path));
+        let env = places::env_files(&folder).into_iter().map(read).collect::<Result<Vec<_>>>()?;
         let shell = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
-        let environment = Environment { shell, file };
-        Ok(Self { folder, files: read, env_path, environment, project: services.project.clone(), root: project.root.clone() })
+        let environment = Environment { shell, files: env };
+        let paths = places::compose_files(&main, &folder, &environment);
+        let read = paths.into_iter().map(|path| File::read(path, &project.root)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { folder, files: read, environment, project: services.project.clone(), root: project.root.clone() })
     }
 
-    /// The `.env` file's path, for messages.
-    pub fn env_shown(&self) -> String {
-        shown(&self.env_path, &self.root)
+    /// The env file that has the last word on a variable, for messages.
+    pub fn env_shown(&self, name: &str) -> String {
+        self.environment.holder(name).map_or_else(|| ".env".into(), |file| shown(file.path(), &self.root))
     }
 
     /// The file in which a service's key is written, the override first; else the main one.
@@ -114,7 +113,7 @@ impl Files {
     fn missing_finding(&self, file: &File, reference: &Reference) -> Finding {
         let why = if reference.word.is_empty() { String::new() } else { format!(": {}", reference.word) };
         let finding = Finding::error("compose-variable-unset", format!("{} is not set, and every Compose command needs it{why}", reference.name))
-            .hint(format!("set it in {}: {}=…", self.env_shown(), reference.name))
+            .hint(format!("set it in {}: {}=…", self.env_shown(&reference.name), reference.name))
             .file(file.shown.clone());
         match file.source.line_of_variable(&reference.name) {
             Some(line) => finding.line(line),
@@ -154,16 +153,6 @@ fn no_services() -> Error {
 
 fn shown(path: &Path, root: &Path) -> String {
     files::slashes(path.strip_prefix(root).unwrap_or(path))
-}
-
-/// `docker-compose.override.yml`, which Compose adds by itself when no file is named.
-fn beside(main: &Path) -> Option<PathBuf> {
-    let (stem, ending) = (main.file_stem()?.to_str()?, main.extension()?.to_str()?);
-    let usual = matches!(stem, "docker-compose" | "compose");
-    ["yml", "yaml"].into_iter().filter(|_| usual && matches!(ending, "yml" | "yaml")).find_map(|ending| {
-        let path = main.with_file_name(format!("{stem}.override.{ending}"));
-        path.is_file().then_some(path)
-    })
 }
 
 fn filled(value: &Value, environment: &Environment) -> Value {
@@ -219,7 +208,8 @@ impl Compose {
     pub fn program(&self, words: &[&str]) -> Program {
         let (name, rest) = self.flavour.words.split_first().map_or(("docker", &[][..]), |(name, rest)| (name.as_str(), rest));
         let program = Program::new(name).args(rest).folder(&self.files.folder);
-        let program = self.files.files.iter().fold(program, |program, file| program.arg("-f").arg(file.path.file_name().unwrap_or(file.path.as_os_str())));
+        let named = |file: &File| file.path.strip_prefix(&self.files.folder).unwrap_or(&file.path).to_path_buf();
+        let program = self.files.files.iter().fold(program, |program, file| program.arg("-f").arg(named(file)));
         let program = self.files.project.iter().fold(program, |program, name| program.args(["-p", name]));
         program.args(words)
     }

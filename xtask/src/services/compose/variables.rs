@@ -3,7 +3,10 @@
 //! Pure. Compose interpolates itself; this says beforehand which variables are missing and where to set them, finds pins, and serves checks
 //! on machines without Compose.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// One reference to a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,19 +97,37 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// Where values come from: the shell first, then the `.env` file, as Compose does it.
+/// Where values come from: the shell first, then the env files, as Compose does it.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// This process's environment.
     pub shell: BTreeMap<String, String>,
-    /// The `.env` file.
-    pub file: EnvFile,
+    /// The env files, the last one has the last word.
+    pub files: Vec<EnvFile>,
 }
 
 impl Environment {
     /// A variable's value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.shell.get(name).map(String::as_str).or_else(|| self.file.get(name))
+        self.shell.get(name).map(String::as_str).or_else(|| self.in_files(name))
+    }
+
+    /// A variable's value as the env files have it.
+    pub fn in_files(&self, name: &str) -> Option<&str> {
+        self.files.iter().rev().find_map(|file| file.get(name))
+    }
+
+    /// The env file that has the last word on a variable: the last one that sets it, else the last one.
+    pub fn holder(&self, name: &str) -> Option<&EnvFile> {
+        self.files.iter().rev().find(|file| file.get(name).is_some()).or_else(|| self.files.last())
+    }
+
+    /// The same with a variable set in the env file that has the last word on it.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let holder = self.holder(name).map(|file| file.path().to_owned());
+        let set = |file: &EnvFile| if Some(file.path()) == holder.as_deref() { file.with(name, value) } else { file.clone() };
+        Self { shell: self.shell.clone(), files: self.files.iter().map(set).collect() }
     }
 }
 
@@ -141,13 +162,25 @@ fn resolve(reference: &Reference, environment: &Environment) -> (String, Vec<Ref
 /// A `.env` file: what it says, and where, so that a value can be replaced with everything else left as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvFile {
+    path: PathBuf,
     text: String,
 }
 
 impl EnvFile {
     /// From its text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        Self { path: PathBuf::new(), text: text.into() }
+    }
+
+    /// At that place.
+    #[must_use]
+    pub fn at(self, path: PathBuf) -> Self {
+        Self { path, ..self }
+    }
+
+    /// Its place; it may be missing.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its text.
@@ -181,10 +214,11 @@ impl EnvFile {
             let lines_end = self.text.rfind('\n').and_then(|at| self.text.get(..at));
             let end = if lines_end.is_some_and(|before| before.ends_with('\r')) { "\r\n" } else { "\n" };
             let gap = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { end };
-            return Self::new(format!("{}{gap}{name}={value}{end}", self.text));
+            return Self::new(format!("{}{gap}{name}={value}{end}", self.text)).at(self.path.clone());
         };
         let lines = self.text.split_inclusive('\n').enumerate();
-        Self::new(lines.map(|(index, line)| if index + 1 == at { replaced(line, value) } else { line.to_owned() }).collect::<String>())
+        let lines = lines.map(|(index, line)| if index + 1 == at { replaced(line, value) } else { line.to_owned() });
+        Self::new(lines.collect::<String>()).at(self.path.clone())
     }
 }
 
@@ -220,7 +254,7 @@ mod tests {
     use super::*;
 
     fn environment(shell: &[(&str, &str)], file: &str) -> Environment {
-        Environment { shell: shell.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(), file: EnvFile::new(file) }
+        Environment { shell: shell.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(), files: vec![EnvFile::new(file)] }
     }
 
     #[test]
@@ -267,5 +301,14 @@ mod tests {
             let file = EnvFile::new(before).with("TAG", "2.0");
             assert_eq!((file.text(), file.get("TAG")), (after, Some("2.0")), "{before:?}");
         }
+    }
+
+    #[test]
+    fn the_last_env_file_has_the_last_word() {
+        let files = [("a", "TAG=1\nA=a\n"), ("b", "TAG=2\n")].map(|(path, text)| EnvFile::new(text).at(path.into()));
+        let environment = Environment { files: files.to_vec(), ..Environment::default() };
+        assert_eq!((environment.get("TAG"), environment.get("A")), (Some("2"), Some("a")));
+        let set = environment.with("TAG", "3").with("A", "c").with("NEW", "n");
+        assert_eq!(set.files.iter().map(EnvFile::text).collect::<Vec<_>>(), ["TAG=1\nA=c\n", "TAG=3\nNEW=n\n"]);
     }
 }

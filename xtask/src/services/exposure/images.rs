@@ -37,16 +37,17 @@ fn references(written: &str) -> Vec<Reference> {
 
 /// Where the tag comes from is where it has to be pinned: the `.env` line, the shell, or the compose file.
 fn place(subject: &Subject<'_>, code: &str, what: &str, references: &[Reference], name: &str) -> Finding {
-    let (environment, env) = (&subject.files.environment, subject.files.env_shown());
+    let environment = &subject.files.environment;
     let at_image = |finding: Finding| subject.at(finding, &["image"]);
     let Some(variable) = references.last() else {
         return at_image(Finding::error(code, what).hint(format!("name a version: image: {name}:VERSION")));
     };
     let variable = &variable.name;
+    let env = subject.files.env_shown(variable);
     if environment.shell.contains_key(variable) {
         return at_image(Finding::error(code, what).hint(format!("{variable} is set in the shell: set a version there, or unset it and pin it in {env}")));
     }
-    if let Some(line) = environment.file.line(variable) {
+    if let Some(line) = environment.holder(variable).and_then(|file| file.line(variable)) {
         let finding = Finding::error(code, what).hint(format!("pin it: {variable}=VERSION"));
         return if environment.get(variable).is_some_and(|value| !value.is_empty()) { finding.file(env).line(line) } else { at_image(finding) };
     }
@@ -57,8 +58,8 @@ fn place(subject: &Subject<'_>, code: &str, what: &str, references: &[Reference]
 /// A pin that only this shell knows is gone in the next one.
 fn in_shell_only(subject: &Subject<'_>, references: &[Reference]) -> Option<Finding> {
     let environment = &subject.files.environment;
-    let loose = references.iter().find(|one| environment.shell.contains_key(&one.name) && environment.file.get(&one.name).is_none())?;
-    let (variable, env) = (&loose.name, subject.files.env_shown());
+    let loose = references.iter().find(|one| environment.shell.contains_key(&one.name) && environment.in_files(&one.name).is_none())?;
+    let (variable, env) = (&loose.name, subject.files.env_shown(&loose.name));
     let finding = Finding::note("image-pin-in-shell", format!("{variable} pins the image of {} in this shell only", subject.name));
     Some(subject.at(finding.hint(format!("write it to {env}, so that every shell runs the same")), &["image"]))
 }

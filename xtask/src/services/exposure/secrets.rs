@@ -62,7 +62,7 @@ fn environment(subject: &Subject<'_>, environment: Option<&Value>) -> Vec<Findin
         let literal = is_secret(&name) && only_text && !value.starts_with("/run/secrets");
         let finding = literal.then(|| {
             let finding = Finding::error("secret-in-compose", format!("{name} of {} is written into the compose file", subject.name));
-            finding.hint(format!("move its value to {} and write {name}=${{{name}}}", subject.files.env_shown()))
+            finding.hint(format!("move its value to {} and write {name}=${{{name}}}", subject.files.env_shown(&name)))
         });
         finding.or_else(|| words_with_secret(subject, &name, &value)).map(|finding| subject.at(finding, &["environment", &key]))
     });

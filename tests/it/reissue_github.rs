@@ -114,7 +114,7 @@ fn killed_after_effects_it_goes_on_before_its_push_and_after() {
     let rocket = product();
     let (mut next, mut kills) = (1, [0, 0]);
     for after_push in [false, true] {
-        for k in (2..).step_by(8) {
+        for k in (2..).step_by(if after_push { 8 } else { 5 }) {
             let tag = format!("v1.2.{next}");
             next += 1;
             let args = ["rollback", "--to", "v1.1.0", "--reissue", &tag, "--yes"];

@@ -58,6 +58,7 @@ fn the_runbooks_own_stack_is_refused_with_the_fix() {
 #[test]
 fn a_killed_backup_leaves_no_client_in_the_container() {
     let Some(stack) = hardened() else { return };
+    seed(&stack, "g");
     let log = stack.scratch.project().join("effects");
     stack.xtask_env(&["backup"], &[("XTASK_TEST_CRASH_LOG", log.to_str().unwrap())]).exits(0);
     let effects = stack.scratch.read("effects");

@@ -168,6 +168,42 @@ fn an_empty_or_shrunken_server_is_a_finding() {
     scratch.xtask(&["backup", "--accept"]).exits(0);
 }
 
+/// Servers with a `timeout` cut off who says nothing for a while: a copy that takes long is no reason to fail.
+#[test]
+#[cfg(unix)]
+fn a_server_that_cuts_off_idle_clients_is_asked_anew() {
+    if !available() {
+        return;
+    }
+    let (scratch, server) = served(&[AOF, &["--timeout", "1"]].concat(), "");
+    server.fill("a", 50);
+    // The log of effects is a pipe: the backup waits at each of them until it is read.
+    let log = scratch.path().join("effects");
+    assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["backup", "-q"]).env("XTASK_TEST_CRASH_LOG", &log);
+    let end = log.clone();
+    let backup = std::thread::spawn(move || {
+        let run = Run::of(&mut command);
+        std::fs::write(end, "end").unwrap();
+        run
+    });
+    let mut asked = 0;
+    loop {
+        let text = std::fs::read_to_string(&log).unwrap();
+        if text.ends_with("end") {
+            break;
+        }
+        if text.contains("ask the server") {
+            asked += 1;
+            std::thread::sleep(std::time::Duration::from_millis(if asked % 5 == 0 { 2500 } else { 0 }));
+        }
+    }
+    backup.join().unwrap().exits(0);
+    assert!(asked >= 10, "asked {asked} times");
+    settled(&scratch, &server);
+}
+
 /// Kill after each effect: what the server was changed for is put back by the next run, and no half backup counts.
 #[test]
 fn killed_anywhere_the_next_run_puts_everything_right() {

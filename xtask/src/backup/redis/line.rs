@@ -38,26 +38,32 @@ impl Line {
     }
 
     /// Asks, through a client that `program` starts where none is open. The inner error is what it said when it gave no answer.
+    ///
+    /// A client that was open may have been cut off meanwhile, as servers with a `timeout` do: then a new one asks again. Nothing that is asked does
+    /// harm when it is done twice.
     pub fn ask(&self, program: &dyn Fn() -> Result<Program>, words: &[&str], form: Form) -> Result<Result<String, String>> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !open.as_mut().is_some_and(Dialogue::is_open) {
-            *open = None;
-        }
-        let mut dialogue = match open.take() {
-            Some(dialogue) => dialogue,
-            None => Dialogue::start(&program()?)?,
-        };
         tracing::debug!(question = words.join(" "), "asked the server");
-        dialogue.say(&words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
-        if form == Form::Text {
-            dialogue.say(&format!("PING {MARK}"));
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dialogue) = open.take()
+            && let Ok(answer) = talk(dialogue, words, form, &mut open)?
+        {
+            return Ok(Ok(answer));
         }
-        let answer = hear(&mut dialogue, form)?;
-        if dialogue.is_open() {
-            *open = Some(dialogue);
-        }
-        Ok(answer)
+        talk(Dialogue::start(&program()?)?, words, form, &mut open)
     }
+}
+
+/// One question and its answer; the client stays open where it can.
+fn talk(mut dialogue: Dialogue, words: &[&str], form: Form, open: &mut Option<Dialogue>) -> Result<Result<String, String>> {
+    dialogue.say(&words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
+    if form == Form::Text {
+        dialogue.say(&format!("PING {MARK}"));
+    }
+    let answer = hear(&mut dialogue, form)?;
+    if dialogue.is_open() {
+        *open = Some(dialogue);
+    }
+    Ok(answer)
 }
 
 /// Listens until the answer is whole. After a complaint nothing more is asked of this client: it says what it has to say, and ends.
@@ -75,6 +81,10 @@ fn hear(dialogue: &mut Dialogue, form: Form) -> Result<Result<String, String>> {
     }
     if form == Form::Text {
         lines.pop();
+        // Cut off at the question, it connects anew for the mark: every text has at least its heading.
+        if lines.is_empty() {
+            return Ok(Err("the connection was cut off".into()));
+        }
     }
     Ok(Ok(lines.join("\n")))
 }
@@ -134,6 +144,11 @@ mod tests {
 
     #[test]
     fn what_cannot_answer_says_why_and_is_started_anew() {
+        let cut_off = "read -r x; printf '%s\\n' \"$x\"; read -r x; echo 'Server closed the connection' >&2";
+        let sent = Ok(r#""a b" "\"c\\\x0a""#.to_owned());
+        assert_eq!(answers(cut_off, Form::Json), (sent.clone(), sent, 2));
+        let mark_only = "read -r x; read -r y; echo a:1; echo \"${y#PING }\"; read -r x; read -r y; echo \"${y#PING }\"; read -r x";
+        assert_eq!(answers(mark_only, Form::Text), (Ok("a:1".into()), Ok("a:1".into()), 2));
         let refused = "while read -r x; do echo 'Could not connect' >&2; done";
         let why = Err("Could not connect".to_owned());
         assert_eq!(answers(refused, Form::Json), (why.clone(), why, 2));

@@ -72,6 +72,16 @@ pub enum Remote<'a> {
     Container(&'a Container, &'a str),
 }
 
+impl Remote<'_> {
+    /// All of it, as a tar stream. Nothing else may be read from there before its end: the engine locks the container meanwhile.
+    pub fn read(&self) -> Result<volume::Pipe> {
+        match self {
+            Self::Volume(helper) => helper.read(),
+            Self::Container(container, folder) => volume::read_container(&container.id, folder),
+        }
+    }
+}
+
 /// Freezes what only the engine can read: names only, as nothing can be linked there. Rewrites are off, so no file goes away; [`unchanged`] looks again.
 pub fn remote(from: &Remote<'_>, engine: &EngineFacts) -> Result<(Frozen, Vec<Part>)> {
     let data = Name::from(engine.folder.as_str());

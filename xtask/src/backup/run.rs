@@ -241,13 +241,11 @@ fn warm(
             copier.folder(root, &|name, is_folder| selection.take(name, is_folder), &frozen)?;
         }
         Place::Engine(name) => {
-            let helper = Helper::new(name)?;
-            let pipe = helper.read()?;
-            through_engine(&mut copier, pipe, &Remote::Volume(&helper), &engine)?;
+            through_engine(&mut copier, &Remote::Volume(&Helper::new(name)?), &engine)?;
         }
-        Place::Container(id, folder) => {
+        Place::Container(_, folder) => {
             let container = container.context(|| "find the server's container".into())?;
-            through_engine(&mut copier, volume::read_container(id, folder)?, &Remote::Container(container, folder), &engine)?;
+            through_engine(&mut copier, &Remote::Container(container, folder), &engine)?;
         }
     }
     (engine.rdb_version, engine.graph_encoding) = (copier.format.rdb, copier.format.graph);
@@ -257,11 +255,9 @@ fn warm(
     Ok(Copied { created, writing, method: Method::Hot, engine: Some(engine), probe: Some(Probe { before, after }), findings })
 }
 
-fn through_engine(copier: &mut Copier<'_>, mut pipe: volume::Pipe, remote: &Remote<'_>, engine: &EngineFacts) -> Result<()> {
+fn through_engine(copier: &mut Copier<'_>, remote: &Remote<'_>, engine: &EngineFacts) -> Result<()> {
     let (frozen, parts) = freeze::remote(remote, engine)?;
-    let copied = copier.stream(&mut pipe, &frozen);
-    pipe.finish()?;
-    copied?;
+    whole_stream(copier, remote.read()?, &frozen)?;
     freeze::unchanged(remote, engine, &parts)
 }
 
@@ -315,8 +311,7 @@ fn nobody_started(source: &Source) -> Result<()> {
 
 fn whole_stream(copier: &mut Copier<'_>, mut pipe: volume::Pipe, frozen: &Frozen) -> Result<()> {
     let copied = copier.stream(&mut pipe, frozen);
-    pipe.finish()?;
-    copied
+    pipe.finish(copied)
 }
 
 /// Reads back, names, and writes the manifest; then, and only then, older ones may go.

@@ -2,7 +2,8 @@
 //!
 //! - **directly**, where the engine is on this machine and we are root: as fast as the disk, everything kept (attributes, holes), many cores;
 //! - **through the engine's archive interface** everywhere else (Docker Desktop, rootless, remote): a container that is created but never started,
-//!   of an empty image made on the spot. It needs no registry, no image of anybody's and nothing inside one, and no network.
+//!   of an empty image made on the spot. It needs no registry, no image of anybody's and nothing inside one, and no network. Seen with engine 20.10:
+//!   attributes go in, but only `security.capability` comes out; holes go both ways as zeros.
 //!
 //! A helper that runs (`docker run … tar`) would need an image that may not be there. `XTASK_VOLUME_ACCESS=engine` forces the second way.
 
@@ -32,9 +33,7 @@ pub enum Place {
 pub fn place(name: &str) -> Result<Place> {
     let volume = docker::volume(name)?.ok_or_else(|| missing(name))?;
     let folder = PathBuf::from(&volume.mountpoint);
-    // A volume with options of its own may be a mount that exists only while a container runs.
-    let plain = volume.driver == "local" && volume.options.as_ref().is_none_or(|options| options.is_empty());
-    let direct = plain && std::env::var("XTASK_VOLUME_ACCESS").as_deref() != Ok("engine") && is_root() && folder.is_dir() && engine_is_here()?;
+    let direct = volume.is_plain() && std::env::var("XTASK_VOLUME_ACCESS").as_deref() != Ok("engine") && is_root() && folder.is_dir() && engine_is_here()?;
     Ok(if direct { Place::Folder(folder) } else { Place::Engine(name.into()) })
 }
 
@@ -88,7 +87,7 @@ impl Helper {
             docker::docker(["import", "-", EMPTY_IMAGE]).stdin(vec![0; 1024]).read()?;
         }
         let mount = format!("{volume}:/{INSIDE}");
-        let label = format!("{}=helper", docker::LABEL);
+        let label = format!("{}={}", docker::LABEL, docker::HELPER);
         let id = docker::docker(["create", "--label", label.as_str(), "--network", "none", "--volume", mount.as_str(), EMPTY_IMAGE, "/none"]).read()?;
         Ok(Self { id })
     }
@@ -127,7 +126,7 @@ impl Drop for Helper {
 
 /// Removes helpers of a volume that killed runs left.
 pub fn sweep_helpers(volume: &str) -> Result<()> {
-    for helper in docker::containers(&[format!("label={}=helper", docker::LABEL), format!("volume={volume}")])? {
+    for helper in docker::containers(&[format!("label={}={}", docker::LABEL, docker::HELPER), format!("volume={volume}")])? {
         docker::remove(&helper.id)?;
     }
     Ok(())
@@ -152,8 +151,7 @@ fn single(program: &crate::effects::process::Program) -> Result<Vec<u8>> {
         bytes = Some(all);
         Ok(())
     });
-    pipe.finish()?;
-    read?;
+    pipe.finish(read)?;
     bytes.context(|| format!("`{}` gave no file", program.line()))
 }
 
@@ -172,9 +170,13 @@ impl Pipe {
         Ok(Self { child, out, said })
     }
 
-    /// Waits for it; a failure is told in its own words.
-    pub fn finish(mut self) -> Result<()> {
-        ended(&mut self.child, self.said.take())
+    /// Waits for it, and tells what came of reading: in its own words where it failed. What nobody read to its end ends by the closed pipe, which is
+    /// no failure of its own.
+    pub fn finish(self, read: Result<()>) -> Result<()> {
+        let Self { mut child, out, said } = self;
+        drop(out);
+        let ended = ended(&mut child, said);
+        if matches!(child.wait(), Ok(status) if status.code().is_some()) { ended.and(read) } else { read.and(ended) }
     }
 }
 
@@ -224,5 +226,21 @@ impl Write for Feed {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::effects::process::Program;
+
+    #[test]
+    fn a_stream_that_is_given_up_ends_and_one_that_broke_says_why() {
+        let end = |line: &str, read: Result<()>| Pipe::out_of(&Program::shell(line)).unwrap().finish(read).map_err(|error| error.chain());
+        let full = || Err(Error::unexpected("the disk is full"));
+        assert_eq!(end("exec yes", full()), Err("the disk is full".into()));
+        assert!(end("echo no such container >&2; exit 1", full()).unwrap_err().contains("no such container"));
+        assert_eq!(end("true", Ok(())), Ok(()));
     }
 }

@@ -3,16 +3,19 @@
 //! The command line, not the socket: it follows contexts, `DOCKER_HOST`, ssh and TLS as the user set them up. Values that may be secret
 //! go into the child's environment, never into its arguments.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::process::Program;
+use super::{clock, process::Program};
 use crate::kernel::{Context as _, Error, Result};
 
 /// The label on everything that this program creates.
 pub const LABEL: &str = "xtask";
+
+/// The label's value on what reads or moves a volume's files for a while: no user of the volume's.
+pub const HELPER: &str = "helper";
 
 /// What Compose writes on its containers and volumes, v1 and v2 alike.
 pub const COMPOSE_PROJECT: &str = "com.docker.compose.project";
@@ -188,6 +191,13 @@ pub struct Volume {
     pub options: Option<BTreeMap<String, String>>,
 }
 
+impl Volume {
+    /// Whether its files lie in a folder of the engine's own. One with options may be a mount that exists only while a container runs.
+    pub fn is_plain(&self) -> bool {
+        self.driver == "local" && self.options.as_ref().is_none_or(|options| options.is_empty())
+    }
+}
+
 /// The `docker` program with these words.
 pub fn docker<S: AsRef<std::ffi::OsStr>>(words: impl IntoIterator<Item = S>) -> Program {
     Program::new("docker").args(words)
@@ -271,7 +281,14 @@ pub fn start(id: &str) -> Result<()> {
 
 /// Removes a container, running or not, with its anonymous volumes; one that is gone already is fine.
 pub fn remove(id: &str) -> Result<()> {
-    gone(&docker(["rm", "--force", "--volumes", id]))
+    for _ in 0..100 {
+        match gone(&docker(["rm", "--force", "--volumes", id])) {
+            // One that is removed at its end ends this very moment.
+            Err(error) if error.chain().contains("already in progress") => clock::sleep(Duration::from_millis(100)),
+            done => return done,
+        }
+    }
+    Err(Error::unexpected(format!("the engine did not end removing the container {id} within 10 s")).hint("restart the engine"))
 }
 
 /// Creates a volume with labels.

@@ -5,9 +5,9 @@ use crate::{
     support::Run,
 };
 
-const BACKUP: &str = "[[backup]]\nname = \"falkordb\"\nservice = \"falkordb\"\nvolume = \"falkordb_data\"\nengine = \"redis\"\nkeep = 7\n";
+pub(super) const BACKUP: &str = "[[backup]]\nname = \"falkordb\"\nservice = \"falkordb\"\nvolume = \"falkordb_data\"\nengine = \"redis\"\nkeep = 7\n";
 
-fn up(stack: &Stack) {
+pub(super) fn up(stack: &Stack) {
     stack.compose(&["up", "-d", "falkordb"]).exits(0);
     until(30, "falkordb", || stack.inspect(&stack.container("falkordb"), "{{.State.Health.Status}}") == "healthy");
 }
@@ -19,20 +19,20 @@ fn hardened() -> Option<Stack> {
     Some(stack)
 }
 
-fn seed(stack: &Stack, graph: &str) {
+pub(super) fn seed(stack: &Stack, graph: &str) {
     stack.redis(&["GRAPH.QUERY", graph, "UNWIND range(1, 200) AS i CREATE (:Person {id: i, name: 'Zoë ' + toString(i)})"]);
     stack.redis(&["GRAPH.QUERY", graph, "MATCH (a:Person), (b:Person) WHERE b.id = a.id + 1 CREATE (a)-[:KNOWS {since: a.id}]->(b)"]);
     stack.redis(&["GRAPH.QUERY", graph, "CREATE INDEX FOR (p:Person) ON (p.id)"]);
 }
 
-fn content(stack: &Stack, graph: &str) -> String {
+pub(super) fn content(stack: &Stack, graph: &str) -> String {
     let nodes = stack.redis(&["GRAPH.QUERY", graph, "MATCH (p:Person) RETURN p.id, p.name ORDER BY p.id"]);
     let edges = stack.redis(&["GRAPH.QUERY", graph, "MATCH (a)-[k:KNOWS]->(b) RETURN a.id, k.since, b.id ORDER BY a.id"]);
     let strip = |text: String| text.lines().filter(|line| !line.contains("execution time") && !line.contains("Cached")).collect::<Vec<_>>().join("\n");
     format!("{}\n{}", strip(nodes), strip(edges))
 }
 
-fn all(stack: &Stack) -> Vec<serde_json::Value> {
+pub(super) fn all(stack: &Stack) -> Vec<serde_json::Value> {
     stack.xtask(&["backup", "list", "--json"]).exits(0).json()["data"]["backups"].as_array().unwrap().clone()
 }
 
@@ -131,47 +131,6 @@ fn wrong_volumes_are_refused() {
     assert!(missing.stderr.contains("does not exist"), "{}", missing.stderr);
     let made = Run::of(&mut docker(&["volume", "ls", "-q"])).stdout;
     assert!(!made.contains("other_data"), "a backup created a volume");
-}
-
-#[test]
-fn through_the_engine_as_without_root() {
-    let Some(stack) = hardened() else { return };
-    seed(&stack, "g");
-    let engine = [("XTASK_VOLUME_ACCESS", "engine")];
-    let before = content(&stack, "g");
-    stack.xtask_env(&["backup"], &engine).exits(0);
-    stack.xtask_env(&["backup", "verify", "--deep"], &engine).exits(0);
-    stack.redis(&["GRAPH.DELETE", "g"]);
-    stack.redis(&["GRAPH.QUERY", "h", "CREATE (:Other)"]);
-    stack.xtask_env(&["restore", "falkordb", "--yes"], &engine).exits(0);
-    assert_eq!(content(&stack, "g"), before);
-    assert_eq!(stack.redis(&["GRAPH.LIST"]), "g");
-    let id = all(&stack).into_iter().find(|backup| backup["safety"] == false).unwrap()["id"].as_str().unwrap().to_owned();
-    let moved = killed_around_the_move(&stack, &id, 2);
-    stack.xtask_env(&["restore", "falkordb", "--undo"], &engine).exits(0);
-    until(30, "falkordb", || stack.inspect(&stack.container("falkordb"), "{{.State.Health.Status}}") == "healthy");
-    assert_eq!(stack.redis(&["GRAPH.LIST"]), "current", "{moved}");
-}
-
-/// Kills a restore right before, right after, or well after the files were moved inside the volume.
-fn killed_around_the_move(stack: &Stack, id: &str, k: usize) -> String {
-    let log = stack.scratch.path().join(format!("effects-{k}"));
-    let args = ["restore", "falkordb", "--yes", "-q", "--from", id];
-    let envs = [("XTASK_VOLUME_ACCESS", "engine"), ("XTASK_TEST_CRASH_LOG", log.to_str().unwrap())];
-    // One whole run counts the effects: the last write of the journal before services start again follows the move.
-    stack.xtask_env(&args, &envs).exits(0);
-    stack.redis(&["FLUSHALL"]);
-    stack.redis(&["GRAPH.QUERY", "current", "CREATE (:Current)"]);
-    let effects = std::fs::read_to_string(&log).unwrap();
-    let lines: Vec<_> = effects.lines().collect();
-    // … write (Exchanging), run docker (the move), write temporary, write (Proving), …
-    let moves =
-        (0..lines.len()).rev().filter(|at| lines[*at].ends_with("run docker") && lines.get(at + 1).is_some_and(|next| next.ends_with("write temporary")));
-    let last = moves.into_iter().nth(1).unwrap() + 1;
-    let after = (last + k - 2).to_string();
-    let killed = stack.xtask_env(&args, &[("XTASK_VOLUME_ACCESS", "engine"), ("XTASK_TEST_CRASH_AFTER", &after)]);
-    assert_eq!(killed.code, None, "{}", killed.stderr);
-    format!("killed after effect {after} of\n{effects}")
 }
 
 #[test]

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Makes the images of the live tests on the spot: no image registry. `images.sh` makes what is missing or outdated, `images.sh clean` removes
-# all of it with the containers, volumes and networks that tests left. Needs Docker, pip, rustc, redis-server and a static busybox (.ci/setup).
+# all of it with the containers, volumes and networks that tests left. Needs Docker, pip, rustc, redis-server, perl and a static busybox (.ci/setup).
 #
 #   xtask-live/falkordb:4.16.3   FalkorDB as its own image is laid out since 4.10: data in /var/lib/falkordb/data, a dangling link in /data.
 #                                REDIS_ARGS, FALKORDB_ARGS and FALKORDB_DATA_PATH work as there.
 #   xtask-live/falkordb:4.16.2   the same server under an older name, :4.16.4-crash exits at once, :4.16.4-slow answers LOADING for a while
+#                                :4.16.3-perl has perl too, as images on Debian do: the others have no more than busybox
 #   xtask-live/redis:8.2.3       the same server without the module: data format RDB 12, /data belongs to 999
 #   xtask-live/redis:7.0         Debian's server: reads RDB 10 only
 #   xtask-live/graphiti-mcp:TAG  kit/standin.rs; tags 1.0.0 1.0.1 (good) crash hang sick sick-after crash-after
@@ -48,7 +49,7 @@ base() {
     mkdir -p "$1"/{bin,etc,tmp,data,usr/bin,usr/local/bin}
     chmod 1777 "$1/tmp"
     cp "$(command -v busybox)" "$1/bin/busybox"
-    for applet in sh cat echo ls sleep mkdir ln id env rm test head tail grep stat date tar cp mv chown chmod find kill dd wc touch sha256sum wget nc; do
+    for applet in sh cat echo ls sleep mkdir ln id env rm test head tail grep stat date tar cp mv chown chmod find kill dd wc touch sha256sum wget nc sync uname; do
         ln -sf busybox "$1/bin/$applet"
     done
     printf 'root:x:0:0:root:/:/bin/sh\nredis:x:999:999:redis:/data:/bin/sh\n' >"$1/etc/passwd"
@@ -85,7 +86,7 @@ wheel() {
 falkordb() {
     local key root=$cache/root-falkordb tag
     key=$(key "$here/kit/falkordb.sh")
-    current xtask-live/falkordb:4.16.3 "$key" && current xtask-live/redis:8.2.3 "$key" && current xtask-live/falkordb:4.16.4-slow "$key" && return
+    current xtask-live/falkordb:4.16.3 "$key" && current xtask-live/redis:8.2.3 "$key" && current xtask-live/falkordb:4.16.3-perl "$key" && return
     wheel
     rm -rf "$root" && base "$root"
     mkdir -p "$root/var/lib/falkordb/bin" "$root/var/lib/falkordb/data"
@@ -100,7 +101,11 @@ falkordb() {
     ln -sf /var/lib/falkordb/data "$root/data/data"
     cp "$here/kit/falkordb.sh" "$root/var/lib/falkordb/bin/run.sh"
     chmod 755 "$root/var/lib/falkordb/bin/run.sh"
-    for tag in 4.16.3 4.16.2 4.16.4-crash 4.16.4-slow; do
+    for tag in 4.16.3 4.16.2 4.16.4-crash 4.16.4-slow 4.16.3-perl; do
+        if [ "$tag" = 4.16.3-perl ]; then
+            cp "$(command -v perl)" "$root/usr/bin/"
+            libraries "$root" "$(command -v perl)"
+        fi
         import "$root" "xtask-live/falkordb:$tag" "$key" 'CMD ["/var/lib/falkordb/bin/run.sh"]' "ENV STANDIN_TAG=$tag" \
             'ENV FALKORDB_DATA_PATH=/var/lib/falkordb/data' 'EXPOSE 6379' 'WORKDIR /var/lib/falkordb'
     done

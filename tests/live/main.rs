@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test program starts programs, writes fixtures and says loudly what it skips")]
 
 mod backup;
+mod engine;
 mod harden;
 mod incident;
 mod kit;

@@ -20,7 +20,8 @@ impl Users {
     pub fn find(source: &Source) -> Result<Option<Self>> {
         let What::Volume { project, real } = &source.what else { return Ok(None) };
         let all = docker::containers(&[format!("volume={real}")])?;
-        let mounts: Vec<Container> = all.into_iter().filter(|container| container.destination_of(real).is_some()).collect();
+        let is_user = |container: &Container| container.destination_of(real).is_some() && container.label(docker::LABEL) != Some(docker::HELPER);
+        let mounts: Vec<Container> = all.into_iter().filter(is_user).collect();
         let server = match &source.spec.service {
             Some(service) => Self::service(&mounts, project, service, real)?,
             None => match mounts.as_slice() {

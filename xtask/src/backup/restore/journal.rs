@@ -63,18 +63,22 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// The same for whoever only asks: nothing while files are being moved inside a volume, when neither is in force.
-    pub fn known(&self) -> Result<Option<InForce>> {
-        let moving = matches!(self.stage, Stage::Engine { .. }) && matches!(self.step, Step::Exchanging | Step::Reverting);
-        if moving { Ok(None) } else { self.look().map(Some) }
+    /// Which data is in force, by looking; nothing while neither is as a whole. Before the exchange is noted nothing was touched, after the proof
+    /// clearing up is all that is left.
+    pub fn look(&self) -> Result<Option<InForce>> {
+        match (&self.stage, self.step) {
+            (Stage::Engine(_), Step::Staging | Step::Stopping) => Ok(Some(InForce::Old)),
+            (Stage::Engine(_), Step::Clearing) => Ok(Some(InForce::New)),
+            (stage, _) => stage.look(),
+        }
     }
 
-    /// Which data is in force: by looking, where that can be done.
-    pub fn look(&self) -> Result<InForce> {
-        match self.stage.ground() {
-            Some(ground) => ground.look(),
-            None if matches!(self.step, Step::Proving | Step::Clearing) => Ok(InForce::New),
-            None => Ok(InForce::Old),
+    /// The same for whoever only asks: nothing, too, while a container is at work, or where the engine can't be asked.
+    pub fn known(&self) -> Result<Option<InForce>> {
+        match &self.stage {
+            Stage::Engine(inside) if inside.at_work().unwrap_or(true) => Ok(None),
+            Stage::Engine(_) => Ok(self.look().unwrap_or_default()),
+            _ => self.look(),
         }
     }
 }
@@ -106,8 +110,8 @@ impl Log {
     /// Notes the step that comes.
     pub fn at(&mut self, step: Step) -> Result<()> {
         self.detail.step = step;
-        let inside = matches!(self.detail.stage, Stage::Engine { .. }) && step == Step::Exchanging;
-        let text = if inside { "services are stopped while files are moved: neither is in force before this is gone on with, or undone" } else { step.text() };
+        let inside = matches!(self.detail.stage, Stage::Engine(_)) && step == Step::Exchanging;
+        let text = if inside { "services are stopped while old and new change places; neither is in force while files are moved" } else { step.text() };
         self.journal.write(text, &self.detail)
     }
 

@@ -225,6 +225,7 @@ fn prepare(project: &Project, source: &Source, picked: &Picked, wanted: &[Entry]
         trial::validate(source, folder, wanted)?;
     }
     log.detail.safety = safety(project, source, users.as_ref(), findings, events)?;
+    log.detail.stage.mark()?;
     log.at(Step::Staging)
 }
 

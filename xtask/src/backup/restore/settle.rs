@@ -8,7 +8,7 @@ use super::{
         source::{Source, What},
         users,
     },
-    InForce, inside,
+    InForce,
     journal::{Log, Step},
     services,
     stage::Stage,
@@ -29,10 +29,9 @@ pub fn switch(source: &Source, mut log: Log, events: &Events) -> Result<(Option<
         log.close()?;
         return Err(error.within("a service could not be stopped; the old data stays in force"));
     }
-    log.detail.stage.mark()?;
     log.at(Step::Exchanging)?;
     events.step("put it in place");
-    if let Err(error) = exchange(&log).and_then(|()| again(source, &mut log, events)) {
+    if let Err(error) = log.detail.stage.exchange().and_then(|()| again(source, &mut log, events)) {
         return Err(revert(source, log, error, events));
     }
     log.at(Step::Proving)?;
@@ -54,13 +53,6 @@ fn again(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
     users::stop(&running, events)
 }
 
-fn exchange(log: &Log) -> Result<()> {
-    match &log.detail.stage {
-        Stage::Folder { ground, .. } | Stage::Volume { ground, .. } => ground.exchange(),
-        Stage::Engine { volume, live, image } => inside::forward(image, live, volume),
-    }
-}
-
 fn prove(source: &Source, mut log: Log, events: &Events) -> Result<(Option<String>, Option<String>)> {
     events.step("start what ran, and look whether it is well");
     let proven = users::start(&log.detail.stopped, events).and_then(|()| services::prove(source, &log.detail.stopped, log.detail.probe.as_ref(), events));
@@ -75,9 +67,6 @@ fn prove(source: &Source, mut log: Log, events: &Events) -> Result<(Option<Strin
 /// From here on there is no way back but another restore: the old data goes where it is kept.
 fn clear_up(log: Log) -> Result<(Option<String>, Option<String>)> {
     let kept = keep_old(&log.detail.stage)?;
-    if let Stage::Engine { live, image, .. } = &log.detail.stage {
-        inside::clear(image, live)?;
-    }
     let safety = log.detail.safety.clone();
     log.detail.stage.clear()?;
     log.close()?;
@@ -116,10 +105,7 @@ fn revert(source: &Source, mut log: Log, why: Error, events: &Events) -> Error {
 fn back(source: &Source, log: &mut Log, events: &Events) -> Result<()> {
     log.at(Step::Reverting)?;
     stop_users(source, log, events)?;
-    match &log.detail.stage {
-        Stage::Folder { ground, .. } | Stage::Volume { ground, .. } => ground.back()?,
-        Stage::Engine { live, image, .. } => inside::back(image, live)?,
-    }
+    log.detail.stage.back()?;
     users::start(&log.detail.stopped, events)?;
     log.detail.stage.clear()
 }
@@ -130,12 +116,21 @@ pub fn pending(state: &Path, name: &str) -> Result<Option<InForce>> {
     log.detail.known()
 }
 
+/// What a killed run left; what it left at work is ended.
+fn left(project: &Project, source: &Source) -> Result<Option<Log>> {
+    let log = Log::load(&project.state(), source.name())?;
+    if let Some(Stage::Engine(inside)) = log.as_ref().map(|log| &log.detail.stage) {
+        inside.quiet()?;
+    }
+    Ok(log)
+}
+
 /// Goes on after a kill: clears up where nothing was exchanged yet, proves what was.
 pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Option<(String, InForce)>> {
     let what = format!("restore {}", source.name());
     let _lock = run::lock(project, source.name(), &what)?;
     let _services = run::services_lock(project, source, &what)?;
-    let Some(mut log) = Log::load(&project.state(), source.name())? else { return Ok(None) };
+    let Some(mut log) = left(project, source)? else { return Ok(None) };
     super::super::undo::recover(&project.state(), source, events)?;
     let label = log.detail.label.clone();
     match (log.detail.look()?, log.detail.step) {
@@ -143,7 +138,7 @@ pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Opt
             clear_up(log)?;
             Ok(Some((label, InForce::New)))
         }
-        (InForce::New, Step::Exchanging | Step::Proving) => {
+        (Some(InForce::New), Step::Exchanging | Step::Proving) => {
             if log.detail.step == Step::Exchanging {
                 again(source, &mut log, events)?;
             }
@@ -151,24 +146,24 @@ pub fn resume(project: &Project, source: &Source, events: &Events) -> Result<Opt
             prove(source, log, events)?;
             Ok(Some((label, InForce::New)))
         }
-        (InForce::New, _) => {
+        (Some(InForce::Old), Step::Staging | Step::Stopping | Step::Proving | Step::Reverting) => {
+            clear_away(log, events)?;
+            Ok(Some((label, InForce::Old)))
+        }
+        (Some(InForce::New), _) | (None, Step::Reverting) => {
             back(source, &mut log, events)?;
             log.close()?;
             Ok(Some((label, InForce::Old)))
         }
-        (InForce::Old, Step::Exchanging) => {
+        (Some(InForce::Old) | None, _) => {
             events.step("put it in place");
             // Somebody may have started them meanwhile.
             stop_users(source, &mut log, events)?;
-            exchange(&log)?;
+            log.detail.stage.exchange()?;
             again(source, &mut log, events)?;
             log.at(Step::Proving)?;
             prove(source, log, events)?;
             Ok(Some((label, InForce::New)))
-        }
-        (InForce::Old, _) => {
-            clear_away(log, events)?;
-            Ok(Some((label, InForce::Old)))
         }
     }
 }
@@ -184,7 +179,7 @@ fn clear_away(log: Log, events: &Events) -> Result<()> {
 pub fn make_way(project: &Project, source: &Source, events: &Events) -> Result<()> {
     let Some(log) = Log::load(&project.state(), source.name())? else { return Ok(()) };
     let early = matches!(log.detail.step, Step::Staging | Step::Stopping);
-    if early && log.detail.look()? == InForce::Old {
+    if early && log.detail.look()? == Some(InForce::Old) {
         events.note(format!("a restore from {} was killed before it changed anything: clearing it away", log.detail.label));
         return clear_away(log, events);
     }
@@ -198,7 +193,7 @@ pub fn undo(project: &Project, source: &Source, events: &Events) -> Result<Optio
     let what = format!("undo the restore of {}", source.name());
     let _lock = run::lock(project, source.name(), &what)?;
     let _services = run::services_lock(project, source, &what)?;
-    let Some(mut log) = Log::load(&project.state(), source.name())? else { return Ok(None) };
+    let Some(mut log) = left(project, source)? else { return Ok(None) };
     super::super::undo::recover(&project.state(), source, events)?;
     if log.detail.step == Step::Clearing {
         let (safety, _) = clear_up(log)?;

@@ -17,13 +17,14 @@ use super::{
         users::Users,
         volume::{self, Helper, Place},
     },
-    ground::Ground,
+    ground::{Ground, InForce},
+    inside::Inside,
     pick::Picked,
     scratch,
 };
 use crate::{
     effects::{clock, crash, docker, files},
-    kernel::{Context as _, Error, Result},
+    kernel::{Context as _, Error, Finding, Result, human_bytes},
 };
 
 /// Prepared data and the place that it is meant for.
@@ -47,14 +48,7 @@ pub enum Stage {
         ground: Ground,
     },
     /// In a volume behind the engine.
-    Engine {
-        /// The staging volume.
-        volume: String,
-        /// The live one.
-        live: String,
-        /// The image whose shell moves the files.
-        image: String,
-    },
+    Engine(Inside),
 }
 
 impl Stage {
@@ -69,7 +63,7 @@ impl Stage {
                     Place::Engine(_) | Place::Container(..) => {
                         let server = Users::find(source)?.and_then(|users| users.server).map(|server| server.image);
                         let image = server.or_else(|| source.image.clone()).unwrap_or_default();
-                        Ok(Self::Engine { volume, live: real.clone(), image })
+                        Ok(Self::Engine(Inside { volume, live: real.clone(), image, new: None }))
                     }
                 }
             }
@@ -111,7 +105,7 @@ impl Stage {
                 }
                 unpack::unpack(&mut open()?, picked.names(), &picked.shift, &ground.staged)
             }
-            Self::Engine { volume, .. } => {
+            Self::Engine(Inside { volume, .. }) => {
                 docker::create_volume(volume, &[(docker::LABEL, "restore")])?;
                 pour(picked, volume)
             }
@@ -141,7 +135,10 @@ impl Stage {
     pub fn clear(&self) -> Result<()> {
         match self {
             Self::Folder { unpacked, .. } => remove_stubborn(unpacked),
-            Self::Volume { volume, .. } | Self::Engine { volume, .. } => {
+            Self::Volume { volume, .. } | Self::Engine(Inside { volume, .. }) => {
+                if let Self::Engine(inside) = self {
+                    inside.clear()?;
+                }
                 scratch::sweep(volume)?;
                 docker::remove_volume(volume)?;
                 crash::point("remove the staging volume");
@@ -160,7 +157,7 @@ impl Stage {
         match self {
             Self::Folder { unpacked, .. } => Some(unpacked),
             Self::Volume { ground, .. } => Some(&ground.staged),
-            Self::Engine { .. } => None,
+            Self::Engine(_) => None,
         }
     }
 
@@ -168,15 +165,39 @@ impl Stage {
     pub fn ground(&self) -> Option<&Ground> {
         match self {
             Self::Folder { ground, .. } | Self::Volume { ground, .. } => Some(ground),
-            Self::Engine { .. } => None,
+            Self::Engine(_) => None,
         }
     }
 
-    /// Takes note of which one is new, right before the exchange.
+    /// Takes note of which one is new, before anything is exchanged.
     pub fn mark(&mut self) -> Result<()> {
         match self {
             Self::Folder { ground, .. } | Self::Volume { ground, .. } => ground.mark(),
-            Self::Engine { .. } => Ok(()),
+            Self::Engine(inside) => inside.mark(),
+        }
+    }
+
+    /// Looks which data is in force; nothing while neither is as a whole.
+    pub fn look(&self) -> Result<Option<InForce>> {
+        match self {
+            Self::Folder { ground, .. } | Self::Volume { ground, .. } => ground.look().map(Some),
+            Self::Engine(inside) => inside.look(),
+        }
+    }
+
+    /// Puts the new data in force.
+    pub fn exchange(&self) -> Result<()> {
+        match self {
+            Self::Folder { ground, .. } | Self::Volume { ground, .. } => ground.exchange(),
+            Self::Engine(inside) => inside.exchange(),
+        }
+    }
+
+    /// Puts the old data back, wherever it is.
+    pub fn back(&self) -> Result<()> {
+        match self {
+            Self::Folder { ground, .. } | Self::Volume { ground, .. } => ground.back(),
+            Self::Engine(inside) => inside.back(),
         }
     }
 }
@@ -250,6 +271,7 @@ fn pour(picked: &Picked, volume: &str) -> Result<Unpacked> {
     let mut packer = Packer::new(std::io::BufWriter::with_capacity(1 << 18, feed));
     let mut entries = Vec::new();
     let prefix = super::super::name::bytes(Helper::prefix());
+    let mut filled = 0;
     let inside = |name: &Name| Name::from_archive(&[prefix.as_slice(), b"/", name.as_bytes()].concat());
     let poured = read::each(&mut read::open(&picked.archive)?, picked.names(), &mut |meta, data| {
         let Some(meta) = picked.shift.meta(meta)? else { return Ok(()) };
@@ -257,7 +279,8 @@ fn pour(picked: &Picked, volume: &str) -> Result<Unpacked> {
             Kind::Hard { to } => Kind::Hard { to: inside(to)? },
             other => other.clone(),
         };
-        // The engine does not know GNU's sparse files: their holes go as zeros.
+        // The engine knows GNU's sparse files, and writes their holes as zeros all the same.
+        filled += meta.data.iter().map(|map| meta.size.saturating_sub(map.iter().map(|(_, length)| length).sum())).sum::<u64>();
         let moved = Meta { name: inside(&meta.name)?, kind, data: None, ..meta.clone() };
         let entry = packer.add(&moved, data)?;
         entries.push(Entry { path: meta.name, kind: meta.kind, ..entry });
@@ -266,7 +289,8 @@ fn pour(picked: &Picked, volume: &str) -> Result<Unpacked> {
     let feed = packer.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error).context(|| "write to the engine".into())?;
     feed.finish()?;
     crash::point("unpack");
-    poured.map(|()| Unpacked { entries, findings: Vec::new() })
+    let hole = || Finding::note("restore-holes", format!("{} of holes in sparse files are written as zeros, as the engine does it", human_bytes(filled)));
+    poured.map(|()| Unpacked { entries, findings: if filled > 0 { vec![hole()] } else { Vec::new() } })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::{
         validate,
     },
     content,
+    inside::Inside,
     pick::Picked,
     scratch::{self, Bench},
     stage::Stage,
@@ -131,7 +132,7 @@ fn compare(picked: &Picked, counts: &Counts) -> Result<()> {
 fn bench(source: &Source, picked: &Picked, users: Option<&Users>, stage: &Stage) -> Result<Bench> {
     let volume = match stage {
         Stage::Folder { unpacked, .. } => return process(unpacked),
-        Stage::Volume { volume, .. } | Stage::Engine { volume, .. } => volume.clone(),
+        Stage::Volume { volume, .. } | Stage::Engine(Inside { volume, .. }) => volume.clone(),
     };
     match local_image(source, picked, users)? {
         Some((image, shown)) => Ok(Bench::Container { image, volume, shown }),
@@ -188,7 +189,7 @@ fn aside(source: &Source, picked: &Picked) -> Result<(Stage, Option<Scratch>)> {
         }
         What::Volume { .. } => Stage::plan(source, &picked.label)?,
     };
-    if let Stage::Volume { volume, .. } | Stage::Engine { volume, .. } = &mut stage {
+    if let Stage::Volume { volume, .. } | Stage::Engine(Inside { volume, .. }) = &mut stage {
         *volume = volume.replace("xtask-restore-", "xtask-verify-");
     }
     Ok((stage, None))

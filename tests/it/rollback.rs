@@ -233,6 +233,33 @@ fn parts_and_bad_ones_can_be_named() {
 }
 
 #[test]
+fn an_engine_that_does_not_answer_leaves_the_services_for_later_and_says_so() {
+    let scratch = product(&["1.0.0"]);
+    let config = scratch.read("xtask.toml");
+    scratch.write("xtask.toml", format!("{config}[services]\ncompose = \"docker-compose.yml\"\n"));
+    scratch.write("docker-compose.yml", "services:\n  a:\n    image: x/a:1\n");
+    for version in ["1.1.0", "1.2.0"] {
+        release(&scratch, version);
+    }
+    let run = |args: &[&str]| Run::of(scratch.command(env!("CARGO_BIN_EXE_xtask")).args(args).env("DOCKER_HOST", "unix:///nowhere/docker.sock"));
+    run(&["install"]).exits(0);
+    let first = run(&["rollback", "--to", "v1.1.0", "--yes", "--json"]).exits(5);
+    let said = first.json();
+    assert!(said["outcome"] == "partial" && said["data"]["state"] == "partial" && said["findings"].to_string().contains("services-wait"), "{said:#}");
+    assert_eq!((latest(&scratch).as_str(), installed(&scratch).as_deref()), ("v1.1.0", Some("1.1.0")));
+    let again = run(&["rollback", "--to", "v1.1.0", "--yes"]).exits(5);
+    assert!(again.stdout.starts_with("all that could be looked at is v1.1.0 already") && !again.stdout.contains("is live"), "{}", again.stdout);
+    assert!(again.stderr.contains("xtask rollback --to v1.1.0 --yes") && again.stderr.contains("`--only releases,app`"), "{}", again.stderr);
+    run(&["rollback", "--undo", "--yes"]).exits(0);
+    assert_eq!((latest(&scratch).as_str(), installed(&scratch).as_deref()), ("v1.2.0", Some("1.2.0")));
+    let without = run(&["rollback", "--to", "v1.1.0", "--only", "releases,app", "--yes"]).exits(0);
+    assert!(without.stdout.starts_with("v1.1.0 is live"), "{}", without.stdout);
+    // v1.0.0 recorded no images: nothing waits, and the plan says what stays.
+    let older = run(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
+    assert!(older.stdout.contains("release.json of v1.0.0 records no images"), "{}", older.stdout);
+}
+
+#[test]
 fn two_at_once_are_kept_apart() {
     let scratch = product(&["1.0.0", "1.1.0"]);
     let lock = scratch.project().join(".xtask/locks/release.lock");

@@ -216,6 +216,9 @@ fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, tar
     let id = format!("{}-{}", clock::stamp(clock::now()), session.ledger(project).entries()?.len());
     let wanted = Wanted { target, bad: bad.clone(), parts, reason: args.reason.clone(), day: day(), id };
     let plan = rollback::plan(&wanted, &facts, &project.config.tag)?;
+    // A release that records images, and services that stay as they are: the engine doesn't answer.
+    let services_later = !manifest.services.is_empty() && facts.services.cannot.is_some();
+    let plan = Plan { services_later, ..plan };
     let forge = forges::kind(project, args.forge);
     Ok(Detail { plan, direction: Direction::Forward, forge, bad, day: wanted.day, done: BTreeSet::new(), turned: false, services_were_done: false })
 }
@@ -324,6 +327,8 @@ fn carry_out(ground: &Ground<'_>, facts: &Facts, detail: Detail) -> Result<Outco
     let template = &ground.project.config.tag;
     rollback::carry_out(ground, facts, journal, detail, template).map_err(|error| match rollback::pending(&ground.project.state()) {
         Ok(None) => error,
+        // It names the way already.
+        _ if error.hints().iter().any(|hint| hint.contains("xtask rollback --")) => error,
         _ => error.hint(format!("go on: `xtask rollback --to {target} --yes`; or back: `xtask rollback --undo --yes`")),
     })
 }

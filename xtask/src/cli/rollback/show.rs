@@ -74,15 +74,33 @@ fn rows(plan: &Plan, direction: Direction, place: &str) -> Vec<[String; 4]> {
 /// Nothing to do: that is no failure.
 pub(super) fn nothing(detail: &Detail) -> Answer {
     let target = &detail.plan.target;
-    let text = format!("{target} is live already: nothing was changed");
+    let text = match detail.plan.services_later {
+        true => format!("all that could be looked at is {target} already: nothing was changed"),
+        false => format!("{target} is live already: nothing was changed"),
+    };
     let views = std::iter::once(text).chain(detail.plan.cannot.iter().map(|line| format!("not done by this: {line}")));
-    Answer::new(&json!({ "state": "nothing", "live": target, "plan": detail.plan }), View::All(views.map(View::Text).collect()))
+    services_wait(
+        Answer::new(&json!({ "state": "nothing", "live": target, "plan": detail.plan }), View::All(views.map(View::Text).collect())),
+        &detail.plan,
+        Direction::Forward,
+    )
+}
+
+/// Services that could not be looked at are left: that is not the end.
+fn services_wait(answer: Answer, plan: &Plan, direction: Direction) -> Answer {
+    if !plan.services_later || direction == Direction::Undo {
+        return answer;
+    }
+    let finding = Finding::warning("services-wait", "the services were not taken back: the Docker engine doesn't answer")
+        .hint(format!("when it does: xtask rollback --to {} --yes", plan.target))
+        .hint("where no services run: `--only releases,app`");
+    answer.of_kind(Kind::Partial).found(vec![finding])
 }
 
 /// What is live now, part by part.
 pub(super) fn outcome(outcome: &Outcome) -> Answer {
     let (plan, direction) = (&outcome.plan, outcome.direction);
-    let state = if outcome.waits.is_some() { "partial" } else { "done" };
+    let state = if outcome.waits.is_some() || plan.services_later { "partial" } else { "done" };
     let data = json!({ "state": state, "live": outcome.live, "direction": direction, "done": outcome.done, "waits": outcome.waits, "plan": plan });
     let mut lines = vec![title(outcome)];
     lines.extend(parts(plan, direction));
@@ -90,7 +108,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Answer {
     let Some(why) = &outcome.waits else {
         lines.push(format!("recorded; {}", way_back(plan, direction)));
         let live = outcome.live.clone().unwrap_or_else(|| plan.target.clone());
-        return Answer::new(&data, text(lines)).output("live", &live);
+        return services_wait(Answer::new(&data, text(lines)).output("live", &live), plan, direction);
     };
     let resume = match direction {
         Direction::Forward => format!("xtask rollback --to {} --yes", plan.target),
@@ -98,7 +116,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Answer {
     };
     lines.push(format!("the forge's part waits; when the forge can be reached: {resume}"));
     let finding = Finding::warning("releases-wait", format!("the forge's part waits: {why}")).hint(format!("give it when the forge can be reached: {resume}"));
-    Answer::new(&data, text(lines)).of_kind(Kind::Partial).found(vec![finding])
+    services_wait(Answer::new(&data, text(lines)).of_kind(Kind::Partial).found(vec![finding]), plan, direction)
 }
 
 fn text(lines: Vec<String>) -> View {
@@ -109,11 +127,15 @@ fn title(outcome: &Outcome) -> String {
     let target = &outcome.plan.target;
     let here = if outcome.waits.is_some() { "here " } else { "" };
     match (outcome.direction, &outcome.live) {
-        (Direction::Forward, _) if outcome.waits.is_none() && outcome.done.contains(&Part::Releases) => format!("{target} is live, read back and recorded"),
+        (Direction::Forward, _) if plan_is_whole(outcome) && outcome.done.contains(&Part::Releases) => format!("{target} is live, read back and recorded"),
         (Direction::Forward, _) => format!("what was to go back {here}is {target} now"),
         (Direction::Undo, Some(live)) => format!("the rollback to {target} is undone: {here}it is {live} again"),
         (Direction::Undo, None) => format!("the rollback to {target} is undone"),
     }
+}
+
+fn plan_is_whole(outcome: &Outcome) -> bool {
+    outcome.waits.is_none() && !outcome.plan.services_later
 }
 
 /// What each part is now.

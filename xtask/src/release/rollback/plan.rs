@@ -93,6 +93,9 @@ pub struct Plan {
     /// The services' part; none where nothing changes.
     #[serde(default)]
     pub services: Option<switch::Plan>,
+    /// The services' part is wanted, but the engine doesn't answer: the same command does it when it does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub services_later: bool,
     /// Backups that an undo restores, where it was asked to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data_back: Vec<switch::Restore>,
@@ -169,6 +172,7 @@ pub fn plan(wanted: &Wanted, facts: &Facts, template: &TagTemplate) -> Result<Pl
         releases,
         releases_later,
         services,
+        services_later: false,
         data_back: Vec::new(),
         app,
         cannot,

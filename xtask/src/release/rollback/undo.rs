@@ -8,7 +8,7 @@ use crate::{
 
 /// The plan of a finished rollback, cut down to what its undo can put back without taking away what came after it.
 pub fn undone(done: Plan, facts: &Facts, moved: &[String]) -> Result<Plan> {
-    let mut plan = Plan { cannot: Vec::new(), releases_later: false, ..done };
+    let mut plan = Plan { cannot: Vec::new(), releases_later: false, services_later: false, ..done };
     if let Some((survey, latest)) = &facts.forge {
         releases(&mut plan, survey, latest.as_deref())?;
     }

@@ -189,3 +189,18 @@ fn a_wait_that_all_transfers_share_is_shown_once() {
     let shown: Vec<_> = waits.all();
     assert!((1..=2).contains(&shown.len()), "one limit, told by whom it hit and once for the others: {shown:?}");
 }
+
+#[test]
+fn a_server_that_says_nothing_is_not_asked_again_where_other_work_waits() {
+    let double = ready();
+    double.fault(Fault::on("GET", "", Act::Stall(600)).times(100));
+    let asked = |within| {
+        double.forget();
+        let error = forge_with(Settings { within, stall: Duration::from_millis(300), ..settings(&double) }, Events::none()).latest().unwrap_err();
+        assert_eq!(error.kind(), Kind::Partial, "{error:?}");
+        (double.seen().len(), error.chain())
+    };
+    let (once, why) = asked(Some(Duration::from_millis(200)));
+    assert!((1..=2).contains(&once) && why.contains("no answer for"), "each once: {once}: {why}");
+    assert!(asked(None).0 > 4, "else patience is what it was");
+}

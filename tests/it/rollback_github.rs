@@ -98,6 +98,23 @@ fn a_github_that_lists_and_hands_out_no_files_does_not_hold_it_up() {
 }
 
 #[test]
+fn a_github_that_takes_no_changes_is_not_said_to_have_changed() {
+    let rocket = rocket(&["1.1.0", "1.2.0"]);
+    let before = offered(&rocket);
+    for (args, ends) in [(&BACK[..], "v1.1.0"), (&UNDO[..], "v1.2.0")] {
+        let now = offered(&rocket);
+        rocket.double.fault(Fault::on("PATCH", "", Act::page(502)).times(100_000));
+        let run = rocket.run(args).exits(5);
+        assert_eq!((offered(&rocket), installed(&rocket).as_str()), (now, ends));
+        assert!(run.stdout.contains("the forge's part waits") && !run.stdout.contains("releases:"), "{}", run.stdout);
+        rocket.double.heal();
+        let done = rocket.run(args).exits(0);
+        assert!(done.stdout.contains(&format!("releases: {ends} is offered as latest")), "{}", done.stdout);
+    }
+    assert_eq!(offered(&rocket), before);
+}
+
+#[test]
 fn down_and_not_cached_or_altered_changes_nothing() {
     let rocket = rocket(&["1.1.0", "1.2.0"]);
     rocket.double.fault(Fault::on("*", "", Act::page(503)).times(100_000));

@@ -12,6 +12,9 @@ use crate::{
     kernel::Result,
 };
 
+/// How long a forge that doesn't answer may hold up what else there is to do or to say.
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+
 /// The kind that was asked for.
 pub(super) fn kind(project: &Project, asked: Option<ForgeKind>) -> ForgeKind {
     asked.unwrap_or(project.config.release.forge)
@@ -26,10 +29,10 @@ pub(super) fn open(session: &Session, project: &Project, asked: Option<ForgeKind
 }
 
 /// The same, but a forge that doesn't answer is given up after a while, since other work waits behind it; `--max-wait` goes before.
-pub(super) fn open_within(session: &Session, project: &Project, asked: Option<ForgeKind>, patience: Duration) -> Result<Box<dyn Forge>> {
+pub(super) fn open_within(session: &Session, project: &Project, asked: Option<ForgeKind>) -> Result<Box<dyn Forge>> {
     match kind(project, asked) {
         ForgeKind::Directory => open(session, project, asked),
-        ForgeKind::Github => github(session, project, Some(patience)),
+        ForgeKind::Github => github(session, project, Some(session.global.max_wait.unwrap_or(PATIENCE))),
     }
 }
 
@@ -38,7 +41,9 @@ fn github(session: &Session, project: &Project, patience: Option<Duration>) -> R
     let mut settings = Settings::new(api, project.repository()?.to_string());
     if let Some(patience) = patience {
         settings.max_wait = patience;
+        settings.within = Some(patience);
         settings.connect = settings.connect.min(patience);
+        settings.stall = settings.stall.min(patience);
     }
     if let Some(longest) = session.global.max_wait {
         settings.max_wait = longest;

@@ -3,7 +3,7 @@
 mod reissue;
 mod show;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use super::{Session, forges, session::Go};
 use crate::{
@@ -19,9 +19,6 @@ use crate::{
     report::Answer,
     services::rollback as switch,
 };
-
-/// How long a forge that doesn't answer may hold up services and application.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What is typed after `rollback`.
 #[derive(Debug, clap::Args)]
@@ -58,7 +55,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
         return Err(nowhere(session, &project, args)?);
     }
     let _lock = session.release_lock(&project, "rollback")?;
-    let forge = forges::open_within(session, &project, args.forge, PATIENCE)?;
+    let forge = forges::open_within(session, &project, args.forge)?;
     let cache = Cache::open(&project)?;
     let ground = Ground { project: &project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
     let facts = rollback::facts(&ground, no(session, &project, args)?)?;
@@ -116,7 +113,7 @@ fn nowhere(session: &Session, project: &Project, args: &Args) -> Result<Error> {
     if let Some((_, detail)) = rollback::pending(&project.state())? {
         return Ok(begun(&detail).of_kind(Kind::Usage));
     }
-    let forge = forges::open_within(session, project, args.forge, PATIENCE)?;
+    let forge = forges::open_within(session, project, args.forge)?;
     let cache = Cache::open(project)?;
     let ground = Ground { project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
     let facts = rollback::facts(&ground, No::Waits)?;

@@ -82,7 +82,7 @@ fn looked(project: &Project, mut pending: Pending) -> Result<Pending> {
 
 /// The forge may be down: everything else is still told.
 fn latest(session: &Session, project: &Project, args: &ForgeArgs) -> (Option<String>, Vec<Finding>) {
-    match forges::open(session, project, args.forge).and_then(|forge| forge.latest()) {
+    match forges::open_within(session, project, args.forge).and_then(|forge| forge.latest()) {
         Ok(latest) => (latest, Vec::new()),
         Err(error) => (None, vec![Finding::warning("forge-unknown", format!("the forge can't be asked: {}", error.chain()))]),
     }

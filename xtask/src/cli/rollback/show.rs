@@ -103,7 +103,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Answer {
     let state = if outcome.waits.is_some() || plan.services_later { "partial" } else { "done" };
     let data = json!({ "state": state, "live": outcome.live, "direction": direction, "done": outcome.done, "waits": outcome.waits, "plan": plan });
     let mut lines = vec![title(outcome)];
-    lines.extend(parts(plan, direction));
+    lines.extend(parts(plan, direction, outcome.waits.is_none()));
     lines.extend(plan.cannot.iter().map(|line| format!("not done by this: {line}")));
     let Some(why) = &outcome.waits else {
         lines.push(format!("recorded; {}", way_back(plan, direction)));
@@ -138,8 +138,8 @@ fn plan_is_whole(outcome: &Outcome) -> bool {
     outcome.waits.is_none() && !outcome.plan.services_later
 }
 
-/// What each part is now.
-fn parts(plan: &Plan, direction: Direction) -> Vec<String> {
+/// What each part is now; the forge's only where it is done.
+fn parts(plan: &Plan, direction: Direction, forge: bool) -> Vec<String> {
     let forward = direction == Direction::Forward;
     let mut lines = Vec::new();
     for change in plan.services.iter().flat_map(|part| &part.changes) {
@@ -151,7 +151,7 @@ fn parts(plan: &Plan, direction: Direction) -> Vec<String> {
         let tag = if forward { Some(&app.after) } else { app.before.as_ref() };
         lines.push(format!("  app: {} is {}", app.to.join("current").display(), tag.map_or("nothing", String::as_str)));
     }
-    let Some(releases) = &plan.releases else { return lines };
+    let Some(releases) = plan.releases.as_ref().filter(|_| forge) else { return lines };
     if let Some(latest) = if forward { &releases.after } else { &releases.before } {
         lines.push(format!("  releases: {latest} is offered as latest"));
     }

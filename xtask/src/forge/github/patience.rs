@@ -44,12 +44,13 @@ pub(super) struct Patience<'a> {
     failures: u32,
     limits: u32,
     waited: Duration,
+    begun: Instant,
 }
 
 impl<'a> Patience<'a> {
     /// Unspent.
     pub fn new(settings: &'a Settings, events: &'a Events, told: &'a Told) -> Self {
-        Self { told, settings, events, failures: 0, limits: 0, waited: Duration::ZERO }
+        Self { told, settings, events, failures: 0, limits: 0, waited: Duration::ZERO, begun: Instant::now() }
     }
 
     /// Waits as the attempt's fate demands; an error when patience has come to its end. An answer needs no patience.
@@ -73,6 +74,9 @@ impl<'a> Patience<'a> {
         if self.failures >= TRIES {
             return Err(Error::partial(format!("gave up after {TRIES} tries: {why}"))
                 .hint("check the network and githubstatus.com; the same command again goes on from there"));
+        }
+        if self.settings.within.is_some_and(|within| self.begun.elapsed() >= within) {
+            return Err(Error::partial(format!("no answer for {}: {why}", human_duration(self.begun.elapsed()))).hint("or allow a longer wait: --max-wait 2h"));
         }
         tracing::debug!(why, failures = self.failures, "trying again");
         let wait = FIRST.saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(LONGEST);

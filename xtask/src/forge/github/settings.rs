@@ -11,6 +11,8 @@ pub struct Settings {
     pub repository: String,
     /// The longest wait that the server may ask for before the command ends and says when to come again.
     pub max_wait: Duration,
+    /// After so long one request is not tried again, however its attempts failed; none where nothing waits behind it.
+    pub within: Option<Duration>,
     /// To get a connection.
     pub connect: Duration,
     /// Without a byte moving on a connection. There is no total time-out: a large asset on a slow line is no error.
@@ -32,6 +34,7 @@ impl Settings {
             api: api.into(),
             repository: repository.into(),
             max_wait: Duration::from_secs(600),
+            within: None,
             connect: Duration::from_secs(20),
             stall: Duration::from_secs(60),
             parallel: 64,

@@ -120,9 +120,12 @@ pub fn facts(ground: &Ground<'_>, no: No) -> Result<Facts> {
     let look = |forge: &dyn Forge| Ok((forge.survey()?, forge.latest()?));
     services::get_ready(ground.project);
     let forge = match ground.forge.map(look) {
-        Some(Err(error)) if is_out_of_reach(&error) || no == No::Waits => {
-            let finding = Finding::warning("forge-down", format!("the forge can't be reached: {}", error.chain()));
-            ground.events.warn(error.hints().iter().fold(finding, |finding, hint| finding.hint(hint)));
+        Some(Err(error)) if is_out_of_reach(&error) => {
+            ground.events.warn(down(&error));
+            None
+        }
+        Some(Err(error)) if no == No::Waits => {
+            ground.events.warn(error.hints().iter().fold(down(&error), |finding, hint| finding.hint(hint)));
             None
         }
         Some(Err(error)) => return Err(alone(error)),
@@ -148,6 +151,10 @@ pub fn begin(state: &Path, detail: &Detail) -> Result<Journal> {
     };
     journal.write(state, detail)?;
     Ok(journal)
+}
+
+fn down(error: &Error) -> Finding {
+    Finding::warning("forge-down", format!("the forge can't be reached: {}", error.chain()))
 }
 
 fn alone(error: Error) -> Error {

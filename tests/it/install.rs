@@ -136,3 +136,100 @@ fn programs_are_executable_and_what_runs_is_not_touched() {
     let planned = scratch.xtask(&["rollback", "--to", "v1.3.0", "--dry-run"]).exits(0);
     assert!(planned.stdout.contains("latest*.yml"), "{}", planned.stdout);
 }
+
+/// The product with this as its one artifact, and its two versions; `make` fills `dist/`.
+#[cfg(target_os = "linux")]
+fn of_form(artifact: &str, make: impl Fn(&Scratch, &str)) -> Scratch {
+    let scratch = product(&["1.0.0"]);
+    let config = scratch.read("xtask.toml").replace("files = [\"VERSION\", \"bin/**\"]", artifact);
+    scratch.write("xtask.toml", config);
+    for version in ["1.1.0", "1.2.0"] {
+        let _ = std::fs::remove_dir_all(scratch.project().join("dist"));
+        std::fs::create_dir_all(scratch.project().join("dist")).unwrap();
+        make(&scratch, version);
+        release(&scratch, version);
+    }
+    scratch
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_form_is_installed_runs_and_goes_back() {
+    let raw = "files = [\"dist/*\"]\nstrip-prefix = \"dist\"\nformats = [\"raw\"]";
+    let program = |version: &str| format!("#!/bin/sh\necho {version}\n");
+    let shell = |scratch: &Scratch, line: &str| Run::of(scratch.command("sh").args(["-ec", line])).exits(0);
+    let zip = "files = [\"VERSION\", \"bin/**\"]\nformats = [\"zip\"]";
+    let forms: [(&str, &str, &dyn Fn(&Scratch, &str)); 4] = [
+        ("bin/rocket", zip, &|_, _| {}),
+        // As another program packs it: its own order, times, owners.
+        ("bin/rocket", raw, &|scratch, version| {
+            scratch.write("dist/in/top/bin/rocket", program(version));
+            shell(scratch, &format!("chmod +x dist/in/top/bin/rocket; tar -C dist/in -czf dist/Rocket-{version}-linux.tar.gz top; rm -r dist/in"));
+        }),
+        ("rocket", raw, &|scratch, version| scratch.write(&format!("dist/rocket-{version}-linux-x86_64"), program(version))),
+        ("rocket", raw, &|scratch, version| scratch.write(&format!("dist/Rocket-{version}.AppImage"), program(version))),
+    ];
+    for (path, artifact, make) in forms {
+        let scratch = of_form(artifact, make);
+        let says = |version: &str| {
+            let said = Run::of(&mut scratch.command(apps(&scratch).join("current").join(path))).exits(0).stdout;
+            assert_eq!(said.trim(), version, "{artifact}");
+        };
+        for version in ["1.1.0", "1.2.0"] {
+            scratch.xtask(&["install", version]).exits(0);
+            says(version);
+        }
+        scratch.xtask(&["install", "--previous"]).exits(0);
+        says("1.1.0");
+        scratch.xtask(&["rollback", "--to", "v1.1.0", "--yes"]).exits(0);
+        scratch.xtask(&["rollback", "--undo", "--yes"]).exits(0);
+        says("1.1.0");
+        let list = scratch.xtask(&["install", "--list", "--json"]).exits(0).json();
+        let names: Vec<_> = list["data"]["installed"].as_array().unwrap().iter().map(|one| one["tag"].as_str().unwrap()).collect();
+        assert_eq!(names, ["v1.0.0", "v1.1.0", "v1.2.0"], "{list:#}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_script_that_runs_is_not_touched_either() {
+    let artifact = "files = [\"VERSION\", \"bin/**\"]";
+    let scratch = of_form(artifact, |scratch, _| scratch.write("bin/rocket", "#!/bin/sh\necho runs\nread line\n"));
+    scratch.xtask(&["install", "v1.1.0"]).exits(0);
+    let mut running = scratch.command(apps(&scratch).join("current/bin/rocket"));
+    let mut running = running.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 5];
+    std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut first).unwrap();
+    for version in ["v1.2.0", "v1.0.0"] {
+        scratch.xtask(&["install", version, "--keep", "2"]).exits(0);
+    }
+    let kept = apps(&scratch).join("versions/v1.1.0/bin/rocket").is_file();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(kept, "v1.1.0 ran, so it stayed");
+    let removed = scratch.xtask(&["install", "v1.2.0", "--keep", "2", "--json"]).exits(0).json();
+    assert_eq!(removed["data"]["outcome"]["removed"], serde_json::json!(["v1.1.0"]), "{removed:#}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_takes_no_changes_is_found_out_before_anything_changes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = product(&["1.0.0", "1.1.0"]);
+    scratch.xtask(&["install", "v1.0.0"]).exits(0);
+    scratch.xtask(&["install", "v1.1.0"]).exits(0);
+    let latest = || scratch.read("target/releases/.latest");
+    let before = latest();
+    // A folder in the pointer's way, and one that can't be written: the latter holds back everybody but root.
+    let order = apps(&scratch).join(".order.json");
+    std::fs::remove_file(&order).unwrap();
+    std::fs::create_dir_all(order.join("in the way")).unwrap();
+    std::fs::set_permissions(apps(&scratch), std::fs::Permissions::from_mode(0o555)).unwrap();
+    let run = scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]);
+    std::fs::set_permissions(apps(&scratch), std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(run.code != Some(0) && latest() == before && current(&scratch) == "versions/v1.1.0", "{:?} {}", run.code, run.stderr);
+    assert!(!scratch.project().join(".xtask/journal/rollback.json").exists(), "{}", run.stderr);
+    std::fs::remove_dir_all(&order).unwrap();
+    scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
+    assert_eq!(current(&scratch), "versions/v1.0.0");
+}

@@ -306,6 +306,17 @@ fn an_undo_leaves_alone_what_came_after_the_rollback() {
 }
 
 #[test]
+fn an_undo_never_takes_latest_from_what_was_released_since() {
+    let scratch = product(&["1.0.0", "1.1.0"]);
+    scratch.xtask(&["install", "v1.0.0"]).exits(0);
+    // Latest already: only the application moves.
+    scratch.xtask(&["rollback", "--to", "v1.1.0", "--yes"]).exits(0);
+    release(&scratch, "1.2.0");
+    scratch.xtask(&["rollback", "--undo", "--yes"]).exits(0);
+    assert_eq!((latest(&scratch).as_str(), installed(&scratch).as_deref()), ("v1.2.0", Some("1.0.0")));
+}
+
+#[test]
 fn an_undo_to_what_is_gone_is_refused_before_anything_changes() {
     let scratch = product(&["1.0.0", "1.1.0"]);
     scratch.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);

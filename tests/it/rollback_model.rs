@@ -1,5 +1,5 @@
-//! `release`, `prune`, `rollback` and its undo in seeded random sequences against a model: what is live, the one before, and where a rollback leads
-//! or came from is never removed; latest and what is installed are what the model says.
+//! `release`, `prune`, `install`, `rollback`, whole or in part, and its undo in seeded random sequences against a model: what is live, the one before,
+//! and where a rollback leads or came from is never removed; latest and what is installed are what the model says.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,12 @@ struct Model {
     next: u64,
 }
 
-/// A rollback: latest and installed before, its target, and what was marked.
+/// A rollback: its target, latest before and what was marked, installed before; none for a part that stayed out of it.
 #[derive(Clone)]
 struct Back {
-    from: u64,
-    app: u64,
     to: u64,
-    marked: Vec<u64>,
+    releases: Option<(u64, Vec<u64>)>,
+    app: Option<u64>,
 }
 
 fn tag(minor: u64) -> String {
@@ -45,7 +44,8 @@ fn tag(minor: u64) -> String {
 impl Model {
     /// What must be there whatever was pruned.
     fn sacred(&self) -> Vec<u64> {
-        let ends = self.stack.last().map(|back| [back.from, back.to, back.app]).into_iter().flatten();
+        let ends = self.stack.last().map(|back| [Some(back.to), back.releases.as_ref().map(|(from, _)| *from), back.app]);
+        let ends = ends.into_iter().flatten().flatten();
         let below = self.there.iter().filter(|(minor, offered)| **offered && **minor < self.latest).map(|(minor, _)| *minor).max();
         [self.latest, self.installed].into_iter().chain(ends).chain(below).filter(|minor| self.there.contains_key(minor)).collect()
     }
@@ -68,7 +68,7 @@ impl Model {
     }
 
     fn step(&mut self, scratch: &Scratch, dice: &mut Dice) -> String {
-        match dice.roll(5) {
+        match dice.roll(7) {
             0 => {
                 let minor = self.next;
                 self.next += 1;
@@ -82,23 +82,41 @@ impl Model {
                 scratch.xtask(&["prune", "--keep", &keep, "--keep-prereleases", "0", "--yes"]).exits(0);
                 format!("prune {keep}")
             }
-            2 if !self.stack.is_empty() => self.undo(scratch),
+            2 | 3 if !self.stack.is_empty() => self.undo(scratch),
+            4 => {
+                self.installed = self.any(dice);
+                scratch.xtask(&["install", &tag(self.installed)]).exits(0);
+                format!("install {}", tag(self.installed))
+            }
             _ => {
-                let at = usize::try_from(dice.roll(self.there.len() as u64)).unwrap();
-                let target = *self.there.keys().nth(at).unwrap();
-                self.back(scratch, target)
+                let target = self.any(dice);
+                let parts = ["releases,app", "app", "releases"][usize::try_from(dice.roll(5).saturating_sub(2)).unwrap()];
+                self.back(scratch, target, parts)
             }
         }
     }
 
-    fn back(&mut self, scratch: &Scratch, target: u64) -> String {
-        let run = scratch.xtask(&["rollback", "--to", &tag(target), "--yes"]).exits(0);
-        let story = format!("rollback {} from {}", tag(target), tag(self.latest));
-        if target == self.latest && target == self.installed {
-            assert!(run.stdout.contains("live already"), "{}", run.stdout);
+    fn any(&self, dice: &mut Dice) -> u64 {
+        *self.there.keys().nth(usize::try_from(dice.roll(self.there.len() as u64)).unwrap()).unwrap()
+    }
+
+    fn back(&mut self, scratch: &Scratch, target: u64, parts: &str) -> String {
+        let run = scratch.xtask(&["rollback", "--to", &tag(target), "--only", parts, "--yes"]).exits(0);
+        let story = format!("rollback {parts} {} from {}, {}", tag(target), tag(self.latest), tag(self.installed));
+        let (releases, app) = (parts.contains("releases"), parts.contains("app") && target != self.installed);
+        if !app && (!releases || target == self.latest) {
+            assert!(run.stdout.contains("live already"), "{story}: {}", run.stdout);
             return story;
         }
-        // What is latest already has nobody above it who would have to be marked.
+        let releases = releases.then(|| (self.latest, self.mark(target)));
+        self.stack.push(Back { to: target, app: app.then_some(self.installed), releases: releases.clone() });
+        self.latest = releases.map_or(self.latest, |_| target);
+        self.installed = if app { target } else { self.installed };
+        story
+    }
+
+    /// What is latest already has nobody above it who would have to be marked.
+    fn mark(&mut self, target: u64) -> Vec<u64> {
         let above = |minor: u64| minor > target && target != self.latest;
         let mut marked: Vec<u64> = self.there.iter().filter(|(minor, offered)| above(**minor) && **offered).map(|(minor, _)| *minor).collect();
         for minor in &marked {
@@ -107,47 +125,43 @@ impl Model {
         if self.there.insert(target, true) == Some(false) {
             marked.push(target);
         }
-        self.stack.push(Back { from: self.latest, app: self.installed, to: target, marked });
-        (self.latest, self.installed) = (target, target);
-        story
+        marked
     }
 
     fn undo(&mut self, scratch: &Scratch) -> String {
-        let Some(Back { from, app, to, marked }) = self.stack.last().cloned() else { return String::new() };
-        // What became latest since stays so.
-        let stays = self.latest != to;
-        if !stays && !self.there.contains_key(&from) {
+        let Some(Back { to, releases, app }) = self.stack.last().cloned() else { return String::new() };
+        // What became latest, or was installed, since stays so.
+        let from = releases.as_ref().map(|(from, _)| *from).filter(|from| [to, *from].contains(&self.latest));
+        let before = app.filter(|before| [to, *before].contains(&self.installed));
+        if from.is_some_and(|from| from != to && !self.there.contains_key(&from)) {
             let run = scratch.xtask(&["rollback", "--undo", "--yes"]).exits(3);
             assert!(run.stderr.contains("is not published any more: nothing was changed"), "{}", run.stderr);
             return "nothing: an older rollback's origin was pruned".into();
         }
         let undone = scratch.xtask(&["rollback", "--undo", "--yes"]);
-        if undone.code != Some(0) && !self.there.contains_key(&app) {
+        if undone.code != Some(0) && before.is_some_and(|before| !self.there.contains_key(&before)) {
             return "nothing: what was installed before an older rollback was pruned".into();
         }
         undone.exits(0);
-        for minor in marked {
+        for minor in releases.into_iter().flat_map(|(_, marked)| marked) {
             self.there.entry(minor).and_modify(|offered| *offered = !*offered);
         }
         self.stack.pop();
-        if !stays {
-            self.latest = from;
-        }
-        // What was installed since would stay; nothing installs here but rollbacks.
-        self.installed = app;
-        format!("undo {} → {}", tag(to), tag(from))
+        self.latest = from.unwrap_or(self.latest);
+        self.installed = before.unwrap_or(self.installed);
+        format!("undo {} → {from:?}, {before:?}", tag(to))
     }
 }
 
 #[test]
 fn any_sequence_keeps_what_a_rollback_needs() {
-    for seed in [1, 7, 42, 1234] {
+    for seed in [1, 7, 42, 107, 1234, 4711] {
         let scratch = product(&["1.0.0", "1.1.0", "1.2.0"]);
         let mut dice = Dice(seed);
         let there = [0, 1, 2].map(|minor| (minor, true)).into_iter().collect();
         let mut model = Model { there, latest: 2, installed: 2, stack: Vec::new(), next: 3 };
         let mut story = vec![format!("seed {seed}")];
-        for _ in 0..14 {
+        for _ in 0..18 {
             let sacred = model.sacred();
             let did = model.step(&scratch, &mut dice);
             story.push(did.clone());

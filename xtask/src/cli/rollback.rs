@@ -324,10 +324,17 @@ fn carry_out(ground: &Ground<'_>, facts: &Facts, detail: Detail) -> Result<Outco
     let template = &ground.project.config.tag;
     rollback::carry_out(ground, facts, journal, detail, template).map_err(|error| match rollback::pending(&ground.project.state()) {
         Ok(None) => error,
-        // It names the way already.
-        _ if error.hints().iter().any(|hint| hint.contains("xtask rollback --")) => error,
-        _ => error.hint(format!("go on: `xtask rollback --to {target} --yes`; or back: `xtask rollback --undo --yes`")),
+        _ => left_pending(error, &target),
     })
+}
+
+/// Something is begun and not ended: partly done, whatever stopped it, unless that has a code of its own.
+fn left_pending(error: Error, target: &str) -> Error {
+    let error = if error.kind() == Kind::Unexpected { error.of_kind(Kind::Partial) } else { error };
+    if error.hints().iter().any(|hint| hint.contains("xtask rollback --")) {
+        return error;
+    }
+    error.hint(format!("go on: `xtask rollback --to {target} --yes`; or back: `xtask rollback --undo --yes`"))
 }
 
 /// `check --only rollback`: for each kept release, whether a rollback to it would work.

@@ -52,14 +52,16 @@ pub fn make_executable(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The programs that run from files below a folder, as far as this system tells: their process ids and files.
+/// The programs that run from below a folder, as far as this system tells: their process ids and files. An interpreter lies elsewhere: it is known by
+/// its working folder, or by the script that it holds open.
 pub fn running_below(folder: &Path) -> Vec<(u32, PathBuf)> {
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let exe = |entry: std::fs::DirEntry| {
-        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let program = std::fs::read_link(entry.path().join("exe")).ok()?;
-        program.starts_with(&folder).then_some((id, program))
+    let of = |entry: std::fs::DirEntry| {
+        let id: u32 = entry.file_name().to_str()?.parse().ok().filter(|id| *id != std::process::id())?;
+        let held = std::fs::read_dir(entry.path().join("fd")).into_iter().flatten().filter_map(|file| Some(file.ok()?.path()));
+        let mut files = ["exe", "cwd"].map(|name| entry.path().join(name)).into_iter().chain(held);
+        files.find_map(|link| std::fs::read_link(link).ok().filter(|file| file.starts_with(&folder))).map(|file| (id, file))
     };
-    processes.filter_map(|entry| exe(entry.ok()?)).collect()
+    processes.filter_map(|entry| of(entry.ok()?)).collect()
 }

@@ -104,6 +104,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Answer {
     let data = json!({ "state": state, "live": outcome.live, "direction": direction, "done": outcome.done, "waits": outcome.waits, "plan": plan });
     let mut lines = vec![title(outcome)];
     lines.extend(parts(plan, direction, outcome.waits.is_none()));
+    lines.extend(plan.services.iter().filter(|_| direction == Direction::Forward).flat_map(|part| &part.notes).map(|note| format!("note: {note}")));
     lines.extend(plan.cannot.iter().map(|line| format!("not done by this: {line}")));
     let Some(why) = &outcome.waits else {
         lines.push(format!("recorded; {}", way_back(plan, direction)));

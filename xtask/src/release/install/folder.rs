@@ -156,6 +156,13 @@ impl Folder {
         files::remove_dir(&self.work("incoming"))
     }
 
+    /// Whether the pointer can be swapped and the order be written: found out before anything else is changed.
+    pub fn rehearse(&self) -> Result<()> {
+        links::point(&self.work("probe"), "versions")?;
+        files::remove_file(&self.work("probe"))?;
+        self.store(&self.order()?)
+    }
+
     /// Points `current` at an installed version. The order is written after: a run that is killed between leaves the old order, whose first is then the
     /// one that was current before.
     pub(super) fn make_current(&self, tag: &str) -> Result<()> {

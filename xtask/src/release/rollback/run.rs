@@ -181,7 +181,9 @@ pub fn prepare(ground: &Ground<'_>, plan: &Plan, direction: Direction) -> Result
     let Some((root, tag)) = app(plan, direction) else { return Ok(()) };
     let configured = ground.project.config.install.as_ref().and_then(|target| target.artifact.as_deref());
     let source = Source { cache: ground.cache, forge: ground.forge, platform: Platform::of(&build::host_target()) };
-    install::stage(&Folder::open(root)?, tag, &source, configured, ground.events)
+    let folder = Folder::open(root)?;
+    install::stage(&folder, tag, &source, configured, ground.events)?;
+    folder.rehearse()
 }
 
 fn app(plan: &Plan, direction: Direction) -> Option<(&Path, &str)> {

@@ -19,7 +19,7 @@ pub fn undone(done: Plan, facts: &Facts, moved: &[String]) -> Result<Plan> {
 
 /// A release that became latest after the rollback stays latest; one that is gone can't become it again.
 fn releases(plan: &mut Plan, survey: &Survey, latest: Option<&str>) -> Result<()> {
-    let Some(part) = plan.releases.as_mut().filter(|part| part.before != part.after) else { return Ok(()) };
+    let Some(part) = plan.releases.as_mut() else { return Ok(()) };
     if latest != part.after.as_deref() && latest != part.before.as_deref() {
         if let Some(latest) = latest {
             plan.cannot.push(format!("{latest} is offered as latest since: it stays so"));

@@ -137,6 +137,10 @@ fn programs_are_executable_and_what_runs_is_not_touched() {
     assert!(planned.stdout.contains("latest*.yml"), "{}", planned.stdout);
 }
 
+/// Fills `dist/` of the product for a version.
+#[cfg(target_os = "linux")]
+type Make<'a> = &'a dyn Fn(&Scratch, &str);
+
 /// The product with this as its one artifact, and its two versions; `make` fills `dist/`.
 #[cfg(target_os = "linux")]
 fn of_form(artifact: &str, make: impl Fn(&Scratch, &str)) -> Scratch {
@@ -159,7 +163,7 @@ fn every_form_is_installed_runs_and_goes_back() {
     let program = |version: &str| format!("#!/bin/sh\necho {version}\n");
     let shell = |scratch: &Scratch, line: &str| Run::of(scratch.command("sh").args(["-ec", line])).exits(0);
     let zip = "files = [\"VERSION\", \"bin/**\"]\nformats = [\"zip\"]";
-    let forms: [(&str, &str, &dyn Fn(&Scratch, &str)); 4] = [
+    let forms: [(&str, &str, Make<'_>); 4] = [
         ("bin/rocket", zip, &|_, _| {}),
         // As another program packs it: its own order, times, owners.
         ("bin/rocket", raw, &|scratch, version| {

@@ -254,6 +254,14 @@ fn an_engine_that_does_not_answer_leaves_the_services_for_later_and_says_so() {
     assert_eq!((latest(&scratch).as_str(), installed(&scratch).as_deref()), ("v1.2.0", Some("1.2.0")));
     let without = run(&["rollback", "--to", "v1.1.0", "--only", "releases,app", "--yes"]).exits(0);
     assert!(without.stdout.starts_with("v1.1.0 is live"), "{}", without.stdout);
+    run(&["rollback", "--undo", "--yes"]).exits(0);
+    // One that hangs is waited for once, and not for ever.
+    scratch.write("hangs/docker", "#!/bin/sh\nexec sleep 100\n");
+    Run::of(scratch.command("chmod").args(["+x", "hangs/docker"])).exits(0);
+    let path = format!("{}:{}", scratch.project().join("hangs").display(), std::env::var("PATH").unwrap());
+    let mut hanging = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    let hung = Run::of(hanging.args(["rollback", "--to", "v1.1.0", "--yes"]).env("PATH", path).env("XTASK_PATIENCE", "0.5")).exits(5);
+    assert!(hung.stdout.contains("did not answer within 0.5 seconds") && installed(&scratch).as_deref() == Some("1.1.0"), "{}", hung.stdout);
     // v1.0.0 recorded no images: nothing waits, and the plan says what stays.
     let older = run(&["rollback", "--to", "v1.0.0", "--yes"]).exits(0);
     assert!(older.stdout.contains("release.json of v1.0.0 records no images"), "{}", older.stdout);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{Session, forges, session::Go};
 use crate::{
     config::{ForgeKind, Project},
-    effects::clock,
+    effects::{clock, patience::Patience},
     forge::Survey,
     kernel::{Error, Finding, Kind, Result, Tag},
     release::{
@@ -140,6 +140,8 @@ impl Decided {
 }
 
 fn decide(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args) -> Result<Decided> {
+    // An engine that hangs is one that doesn't answer: nothing is changed yet, and the rest need not wait for it.
+    let _patience = Patience::usual();
     let project = ground.project;
     let pending = rollback::pending(&project.state())?.map(|(_, detail)| detail);
     let direction = if args.undo { Direction::Undo } else { Direction::Forward };

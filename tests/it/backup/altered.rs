@@ -111,6 +111,26 @@ fn a_restore_that_was_killed_before_it_changed_anything_needs_no_decision() {
     assert_eq!(scratch.read("data/x"), "one");
 }
 
+/// Only the engine knows which data is in force, and it hangs: `status` tells what the journal says, and how to go on.
+#[cfg(unix)]
+#[test]
+fn an_engine_that_hangs_does_not_keep_status_from_telling() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = state("");
+    let program = scratch.path().join("programs/docker");
+    std::fs::create_dir(program.parent().unwrap()).unwrap();
+    std::fs::write(&program, "#!/bin/sh\nexec sleep 86395\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    scratch.write(
+        ".xtask/journal/restore-state.json",
+        r#"{"schema":1,"name":"restore-state","what":"restore state from x","state":"what the journal says","resume":"xtask restore state --resume","undo":null,"who":"me",
+            "since":"2026-01-01T00:00:00Z","detail":{"step":"exchanging","label":"x","stage":{"engine":{"volume":"a","live":"b","image":"c","new":7}}}}"#,
+    );
+    let path = std::env::join_paths([program.parent().unwrap().into()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap()))).unwrap();
+    let status = Run::of(scratch.command(env!("CARGO_BIN_EXE_xtask")).env("PATH", path).env("XTASK_PATIENCE", "0.3").arg("status")).exits(0);
+    assert!(status.stdout.contains("what the journal says") && status.stdout.contains("go on: xtask restore state --resume"), "{}", status.stdout);
+}
+
 /// A server's folder as tarballs of other shapes: each goes where the server reads it.
 #[test]
 fn a_tarballs_own_root_folder_is_not_restored_beside_the_data() {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     backup::restore,
     config::Project,
-    effects::{lock, places},
+    effects::{lock, patience::Patience, places},
     kernel::{Finding, Result},
     ledger::{Journal, Pending},
     release::{install::Folder, rollback},
@@ -20,7 +20,11 @@ use crate::{
 
 pub(super) fn run(session: &Session, args: &ForgeArgs) -> Result<Answer> {
     let project = session.project()?;
-    let pending = pending(&project)?;
+    let pending = {
+        // Which data is in force only the engine may know, and it may hang.
+        let _patience = Patience::usual();
+        pending(&project)?
+    };
     let running = running(&project)?;
     let installed = installed(&project)?;
     let (latest, findings) = latest(session, &project, args);

@@ -106,6 +106,35 @@ fn a_slow_load_is_waited_for() {
     assert_eq!(stack.redis(&["GET", "7"]).len(), 100);
 }
 
+/// Killed in the middle of its work, as when memory is short: once is mended, again and again is told, and nothing hangs.
+#[test]
+fn a_compose_that_is_killed_is_asked_again_and_then_told() {
+    for compose in [Compose::V1, Compose::V2] {
+        let Some(stack) = Stack::new(compose) else { return };
+        let (wrapper, left) = (stack.scratch.path().join("compose"), stack.scratch.path().join("left"));
+        let real = compose.words();
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *' up '* | *' down '*)\n  n=$(cat {left})\n  if [ \"$n\" -gt 0 ]; then\n    echo $((n - 1)) >{left}\n    {real} \"$@\" &\n                 sleep 1\n    kill -9 $! $$\n  fi ;;\nesac\nexec {real} \"$@\"\n",
+            left = left.display()
+        );
+        std::fs::write(&wrapper, script).unwrap();
+        Run::of(std::process::Command::new("chmod").arg("755").arg(&wrapper)).exits(0);
+        let run = |kills: u32, args: &[&str]| {
+            std::fs::write(&left, kills.to_string()).unwrap();
+            stack.xtask_env(args, &[("XTASK_COMPOSE", wrapper.to_str().unwrap())])
+        };
+        let up = run(1, &["services", "up"]).exits(0);
+        assert!(up.stderr.contains("Compose was killed from outside"), "{}", up.stderr);
+        assert_eq!(stack.inspect(&stack.container("graphiti-mcp"), "{{.State.Health.Status}}"), "healthy");
+        run(1, &["services", "down"]).exits(0);
+        let told = run(9, &["services", "up"]).exits(1);
+        assert!(told.stderr.contains("SIGKILL"), "{}", told.stderr);
+        let told = run(9, &["services", "down"]).exits(1);
+        assert!(told.stderr.contains("SIGKILL") && told.stderr.contains("the same command goes on from here"), "{}", told.stderr);
+        run(0, &["services", "up"]).exits(0);
+    }
+}
+
 #[test]
 fn unset_variables_are_said_before_compose_says_them() {
     for compose in [Compose::V1, Compose::V2] {

@@ -14,6 +14,9 @@ pub fn run(program: &Program, events: &Events) -> Result<()> {
     loop {
         match program.stream(events) {
             Err(error) if is_worth_it(&error, left, events) => left -= 1,
+            Err(error) if process::was_killed(&error) => {
+                return Err(error.hint("Compose is killed every time: is memory short (`dmesg`)? the same command goes on from here"));
+            }
             ended => return ended,
         }
     }
@@ -37,7 +40,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let once = Program::shell("[ -e killed ] || { : >killed; kill -9 $$; }").folder(folder.path());
         run(&once, &Events::none()).unwrap();
-        assert!(run(&Program::shell("kill -9 $$"), &Events::none()).is_err());
+        let told = run(&Program::shell("kill -9 $$"), &Events::none()).unwrap_err();
+        assert!(told.hints()[0].contains("is memory short"), "{:?}", told.hints());
         assert!(run(&Program::shell("exit 1"), &Events::none()).is_err());
     }
 }

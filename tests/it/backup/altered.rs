@@ -75,6 +75,128 @@ fn a_damaged_manifest_is_no_success_of_verify() {
     scratch.xtask(&["backup", "verify"]).exits(0);
 }
 
+/// Fields that contradict each other or the file's name: nobody believes any of them.
+#[test]
+fn an_edited_manifest_is_refused_and_an_older_backup_is_not_taken_in_silence() {
+    let scratch = state("");
+    let [one, two] = two(&scratch);
+    let text = std::fs::read_to_string(&two).unwrap();
+    let own = |key: &str| serde_json::from_str::<serde_json::Value>(&text).unwrap()[key].to_string();
+    let edits = [
+        ("\"files\": 1", "\"files\": 99", "not the sums of its entries"),
+        ("\"schema\": 1", "\"schema\": 0", "no such format"),
+        ("\"created\": \"2026", "\"created\": \"2999", "another time"),
+        ("\"created\": \"2026", "\"created\": \"long ago", "a time in it is none"),
+        (&format!("\"verified\": {}", own("verified")), "\"verified\": \"sure\"", "a time in it is none"),
+        ("\"verified\"", "\"suspicion\": \"shrank\", \"verified\"", "verified and suspicious at once"),
+        ("\"name\": \"state\"", "\"name\": \"other\"", "of another source"),
+        ("\"id\": \"state-2026", "\"id\": \"state-2025", "another time"),
+    ];
+    for (from, to, why) in edits {
+        assert!(text.contains(from), "{from}");
+        std::fs::write(&two, text.replacen(from, to, 1)).unwrap();
+        let refused = scratch.xtask(&["restore", "state", "--yes", "--from", id(&two)]).exits(6);
+        assert!(refused.stderr.contains(why), "{why}: {}", refused.stderr);
+        assert!(scratch.xtask(&["backup", "verify"]).exits(6).stderr.contains(why), "{why}");
+        let older = scratch.xtask(&["restore", "state", "--dry-run"]).exits(0);
+        assert!(older.stdout.contains(id(&one)) && older.stderr.contains("passed over") && older.stderr.contains(why), "{why}: {}", older.stderr);
+    }
+    // What can't be read as text, or isn't even a file.
+    std::fs::write(&two, [0xff, 0xfe]).unwrap();
+    scratch.xtask(&["restore", "state", "--yes", "--from", id(&two)]).exits(6);
+    std::fs::remove_file(&two).unwrap();
+    Run::of(scratch.command("mkfifo").arg(&two)).exits(0);
+    scratch.xtask(&["backup", "list"]).exits(0);
+    assert!(scratch.xtask(&["restore", "state", "--yes", "--from", id(&two)]).exits(6).stderr.contains("no file"));
+}
+
+/// Archive and manifest altered alike, with all sums corrected: the name still tells.
+#[test]
+fn the_digest_in_the_name_tells_what_both_files_hide() {
+    let scratch = state("");
+    let [one, two] = two(&scratch);
+    let forged = std::fs::read_to_string(&one).unwrap().replace(id(&one), id(&two)).replace("\"created\": \"2026-02-01", "\"created\": \"2026-02-02");
+    std::fs::write(&two, forged).unwrap();
+    std::fs::copy(one.with_extension("tar.zst"), two.with_extension("tar.zst")).unwrap();
+    let verdict = scratch.xtask(&["backup", "verify"]).exits(6);
+    assert!(verdict.stderr.contains("not the one in its name"), "{}", verdict.stderr);
+    scratch.xtask(&["restore", "state", "--yes", "--from", id(&two)]).exits(6);
+}
+
+/// A manifest that was lost must not cost the archive: the next run leaves it alone, and it can be restored as it is.
+#[test]
+fn an_archive_without_its_manifest_is_told_and_kept() {
+    let scratch = state("");
+    let [_, two] = two(&scratch);
+    std::fs::remove_file(&two).unwrap();
+    let archive = two.with_extension("tar.zst");
+    scratch.write("data/x", "three");
+    at(&scratch, 3, &["backup", "-q"]).exits(0);
+    assert!(archive.is_file());
+    let told = scratch.xtask(&["backup", "verify"]).exits(6);
+    assert!(told.stderr.contains("has no manifest") && told.stderr.contains("--from"), "{}", told.stderr);
+    scratch.xtask(&["restore", "state", "--yes", "--from", archive.to_str().unwrap()]).exits(0);
+    assert_eq!(scratch.read("data/x"), "two");
+    // One that a kill left on the way is known, and goes.
+    for (at, what) in [("name the archive", "made"), ("remove file", "removed")] {
+        let left = killed_after(&scratch, at);
+        assert!(!left.is_empty(), "{what}: nothing was left");
+        self::at(&scratch, 9, &["backup", "-q"]).exits(0);
+        assert!(left.iter().all(|path| !path.exists()), "{what}: {left:?}");
+    }
+    assert!(archive.is_file());
+}
+
+/// Kills a backup, or a prune, right after that effect; gives the archives that lost or never got their manifest.
+fn killed_after(scratch: &Scratch, effect: &str) -> Vec<PathBuf> {
+    let log = scratch.path().join("effects");
+    let _ = std::fs::remove_file(&log);
+    let before = orphans(scratch);
+    let run = |day: i64, env: (&str, &str)| {
+        let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+        let config = scratch.read("xtask.toml").replace("\nkeep = 1\n", "\n");
+        let args: &[&str] = if effect == "remove file" { &["backup", "prune", "--yes"] } else { &["backup", "-q"] };
+        if args.len() == 3 {
+            scratch.write("xtask.toml", format!("{config}keep = 1\n"));
+        }
+        let run = Run::of(command.args(args).env("XTASK_CLOCK", (1_769_860_800 + day * 86_400).to_string()).env(env.0, env.1));
+        scratch.write("xtask.toml", config);
+        run
+    };
+    run(7, ("XTASK_TEST_CRASH_LOG", log.to_str().unwrap())).exits(0);
+    let effects = std::fs::read_to_string(&log).unwrap();
+    let k = effects.lines().position(|line| line.ends_with(effect)).unwrap() + 1;
+    for day in [7, 8] {
+        scratch.write("data/x", format!("{effect} {day}"));
+        at(scratch, day, &["backup", "-q"]).exits(0);
+    }
+    assert_eq!(run(8, ("XTASK_TEST_CRASH_AFTER", &k.to_string())).code, None, "{effects}");
+    orphans(scratch).into_iter().filter(|path| !before.contains(path)).collect()
+}
+
+fn orphans(scratch: &Scratch) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(scratch.project().join("backups/state")).unwrap().map(|entry| entry.unwrap().path());
+    let id = |path: &PathBuf| path.to_str().unwrap().strip_suffix(".tar.zst").map(|id| PathBuf::from(format!("{id}.json")));
+    all.filter(|path| id(path).is_some_and(|manifest| !manifest.exists())).collect()
+}
+
+/// The clock was a year ahead for a while: what was made then is neither taken for the newest nor pushes out what is made now.
+#[test]
+fn a_clock_that_was_ahead_costs_no_backup() {
+    let scratch = state("keep = 1");
+    for (day, text) in [(400, "ahead"), (1, "one"), (2, "two")] {
+        scratch.write("data/x", text);
+        at(&scratch, day, &["backup", "-q"]).exits(0);
+    }
+    let listed = at(&scratch, 2, &["backup", "list"]).exits(0).stdout;
+    assert_eq!(listed.matches("state-").count(), 2, "{listed}");
+    assert!(listed.contains("a clock was wrong"), "{listed}");
+    scratch.write("data/x", "bad");
+    let done = at(&scratch, 3, &["restore", "state", "--yes"]).exits(0);
+    assert_eq!(scratch.read("data/x"), "two");
+    assert!(done.stderr.contains("is passed over: a clock was wrong"), "{}", done.stderr);
+}
+
 #[test]
 fn what_restores_save_pushes_no_backup_out() {
     let scratch = state("keep = 2");

@@ -37,7 +37,13 @@ pub fn archive(path: &Path, wanted: &Archive, entries: &[Entry]) -> Result<()> {
         let error = Error::mismatch(format!("the archive {shown} was altered: its digest is {digest} instead of {}", wanted.sha256));
         return Err(error.caused_by(first).hint(another));
     }
-    content
+    content?;
+    // Whoever altered archive and manifest alike has to give both another name, too.
+    let named = wanted.file.split('.').next().and_then(|id| id.rsplit_once('-')).map(|(_, digest)| digest);
+    if named.is_some_and(|named| !digest.hex().starts_with(named)) {
+        return Err(Error::mismatch(format!("the archive {shown} was altered, and its manifest with it: its digest is not the one in its name")).hint(another));
+    }
+    Ok(())
 }
 
 fn digest(path: &Path) -> Result<Digest> {

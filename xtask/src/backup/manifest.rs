@@ -14,6 +14,9 @@ use crate::{
 /// The format written here; older ones are read, newer ones are refused.
 pub const SCHEMA: u32 = 1;
 
+/// By how much clocks may differ that write into one folder.
+const SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
 /// One backup.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -179,20 +182,49 @@ impl Totals {
 impl Manifest {
     /// Reads one; a newer format is refused, not guessed.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = files::read_text(path)?;
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| damaged(path).caused_by(error))?;
+        // A folder has no text, and a pipe would be waited for.
+        if !path.is_file() {
+            return Err(damaged(path).caused_by("it is no file"));
+        }
+        let value: serde_json::Value = serde_json::from_slice(&files::read(path)?).map_err(|error| damaged(path).caused_by(error))?;
         let schema = value.get("schema").and_then(serde_json::Value::as_u64).unwrap_or(0);
         if schema > u64::from(SCHEMA) {
             return Err(Error::refused(format!("{} has format {schema}, which this version does not read", path.display())).hint("update xtask"));
         }
         let manifest: Self = serde_json::from_value(value).map_err(|error| damaged(path).caused_by(error))?;
-        if !is_plain(&manifest.archive.file) {
-            return Err(damaged(path).hint("it names an archive outside its folder"));
+        match manifest.contradiction() {
+            Some(why) => Err(damaged(path).caused_by(why)),
+            None => Ok(manifest),
         }
-        if manifest.engine.as_ref().is_some_and(|engine| !engine.stays_within()) {
-            return Err(damaged(path).hint("it names server files outside the backup"));
+    }
+
+    /// What can't be so, whoever wrote it.
+    fn contradiction(&self) -> Option<&'static str> {
+        let is_time = |text: &String| DateTime::parse_from_rfc3339(text).is_ok();
+        let times = [Some(&self.created), self.verified.as_ref(), self.booted.as_ref()];
+        match () {
+            () if self.schema != SCHEMA => Some("there is no such format"),
+            () if !times.into_iter().flatten().all(is_time) => Some("a time in it is none"),
+            () if !self.id.strip_prefix(&self.name).is_some_and(|rest| rest.starts_with('-')) => Some("its id is of another source than its name"),
+            () if !self.was_made_then() => Some("its id tells another time than `created`"),
+            () if self.verified.is_some() && self.suspicion.is_some() => Some("it is verified and suspicious at once"),
+            () if self.totals != Totals::of(&self.entries) => Some("its totals are not the sums of its entries"),
+            () if !is_plain(&self.archive.file) => Some("it names an archive outside its folder"),
+            () if self.engine.as_ref().is_some_and(|engine| !engine.stays_within()) => Some("it names server files outside the backup"),
+            () => None,
         }
-        Ok(manifest)
+    }
+
+    /// Whether the time in the id is the one that it was made at; of several in one second the later ones count on.
+    fn was_made_then(&self) -> bool {
+        let time = self.id.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('-')?.split_once('-'));
+        let time = time.and_then(|(time, _)| chrono::NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").ok());
+        time.is_some_and(|time| (0..3600).contains(&time.and_utc().signed_duration_since(self.at()).num_seconds()))
+    }
+
+    /// Whether it was made later than now: the clock was wrong, then or now.
+    pub fn is_from_the_future(&self, now: DateTime<Utc>) -> bool {
+        self.at().signed_duration_since(now) > SKEW
     }
 
     /// Writes it durably.

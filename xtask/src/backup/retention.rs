@@ -43,7 +43,12 @@ pub fn decide(backups: &[Known], rules: Rules, now: DateTime<Utc>) -> Vec<Decisi
     let mut sorted: Vec<&Known> = backups.iter().collect();
     sorted.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
     let mut newer = 0;
+    let future = |backup: &Known| backup.at > now;
     let decide_one = |backup: &Known| {
+        // While a clock was wrong it would be newer than all that follow, and push them out.
+        if future(backup) {
+            return Decision { id: backup.id.clone(), keep: true, reasons: vec!["its time is still to come: a clock was wrong".into()] };
+        }
         let reasons = kept_because(backup, newer, rules, now);
         let keep = !reasons.is_empty();
         let reasons = if keep { reasons } else { vec![goes_because(newer, rules)] };
@@ -124,6 +129,14 @@ mod tests {
         assert_eq!(gone, ["b-005", "b-030"], "{decisions:?}");
         let newest = decisions.iter().find(|d| d.reasons.contains(&"the newest verified backup".to_owned())).unwrap();
         assert_eq!(newest.id, "b-003", "the one that a restore takes");
+    }
+
+    #[test]
+    fn what_a_wrong_clock_put_into_the_future_pushes_nothing_out() {
+        let backups = [known(-400, true), known(-1, true), known(0, true), known(1, true)];
+        let decisions = decide(&backups, Rules { count: Some(1), days: None }, at(0));
+        let gone: Vec<_> = decisions.iter().filter(|d| !d.keep).map(|d| d.id.as_str()).collect();
+        assert_eq!(gone, ["b-001"], "{decisions:?}");
     }
 
     #[test]

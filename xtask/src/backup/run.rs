@@ -353,7 +353,7 @@ fn finish(source: &Source, options: Options, copied: Copied, events: &Events) ->
         totals,
         entries,
     };
-    manifest.write(&manifest.path(source.store.folder()))?;
+    source.store.complete(&manifest)?;
     // In the middle of a restore nothing goes: the backup that is being restored may be the oldest.
     let pruned = if manifest.verified.is_some() && !options.safety { prune::apply(source, &prune::plan(source, clock::now())?, events)? } else { Vec::new() };
     Ok(Done { manifest, findings, pruned })

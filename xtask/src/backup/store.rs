@@ -1,7 +1,7 @@
 //! A source's backups on disk: archives and manifests in one folder. Touches that folder only.
 //!
 //! Guarantees: an archive gets its name when all of it is on the disk, the manifest comes after the reading back; what a killed run left
-//! is removed by the next one, and only what carries our own names.
+//! is removed by the next one, and only what is known to be that: an archive that merely lacks its manifest may be all that somebody has.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ use super::{
     pack::Packer,
 };
 use crate::{
-    effects::{crash, files},
+    effects::{clock, crash, files},
     kernel::{Context as _, Error, Hasher, Result},
 };
 
@@ -41,10 +41,16 @@ impl Store {
         &self.folder
     }
 
-    /// Every backup, oldest first; a damaged manifest is an error of its own beside them.
+    /// Every backup, oldest first; a damaged manifest is an error of its own beside them, and so is an archive that lacks one.
     pub fn all(&self) -> Result<(Vec<Manifest>, Vec<Error>)> {
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for name in files::list(&self.folder)? {
+            if self.orphan(&name).is_some_and(|id| !files::exists(&self.unfinished(id))) {
+                bad.push(
+                    Error::mismatch(format!("the archive {name} has no manifest: it counts for nothing"))
+                        .hint(format!("put its manifest back beside it, or restore it as it is: --from {}", self.folder.join(&name).display())),
+                );
+            }
             if name.strip_suffix(".json").is_some_and(|id| self.is_id(id)) {
                 match self.read(&name) {
                     Ok(manifest) => good.push(manifest),
@@ -56,9 +62,11 @@ impl Store {
         Ok((good, bad))
     }
 
-    /// The newest backup that is verified and wasn't made before a restore.
+    /// The newest backup that is verified and wasn't made before a restore. One that a wrong clock put into the future is newest only where it is alone.
     pub fn newest(&self) -> Result<Option<Manifest>> {
-        Ok(self.all()?.0.into_iter().rfind(|backup| backup.verified.is_some() && !backup.safety))
+        let now = clock::now();
+        let good = self.all()?.0.into_iter().filter(|backup| backup.verified.is_some() && !backup.safety);
+        Ok(good.max_by_key(|backup| (!backup.is_from_the_future(now), backup.created.clone(), backup.id.clone())))
     }
 
     /// What the server said of itself when it was last backed up, for whatever reason.
@@ -76,10 +84,14 @@ impl Store {
     fn read(&self, name: &str) -> Result<Manifest> {
         let path = self.folder.join(name);
         let manifest = Manifest::read(&path)?;
-        if name.strip_suffix(".json") == Some(manifest.id.as_str()) && manifest.archive.file.starts_with(&manifest.id) {
-            return Ok(manifest);
-        }
-        Err(Error::mismatch(format!("the manifest {} is of another backup, {}: files were renamed or swapped", path.display(), manifest.id))
+        let (file, another) = (&manifest.archive.file, manifest.name != self.name);
+        let whose = match () {
+            () if another => format!("is of another source, `{}`", manifest.name),
+            () if name.strip_suffix(".json") != Some(manifest.id.as_str()) => format!("is of another backup, {}", manifest.id),
+            () if !file.starts_with(&manifest.id) => format!("names the archive of another backup, {file}"),
+            () => return Ok(manifest),
+        };
+        Err(Error::mismatch(format!("the manifest {} {whose}: files were renamed or swapped", path.display()))
             .hint("give each file its own name again: a manifest's `id` and `archive.file` say which"))
     }
 
@@ -91,22 +103,40 @@ impl Store {
     /// Removes a backup: the manifest first, so that no backup is ever half there.
     pub fn remove(&self, id: &str) -> Result<()> {
         let Some(manifest) = self.find(id)? else { return Ok(()) };
+        files::write(&self.unfinished(id), b"")?;
         files::remove_file(&manifest.path(&self.folder))?;
-        files::remove_file(&self.archive(&manifest))
+        files::remove_file(&self.archive(&manifest))?;
+        files::remove_file(&self.unfinished(id))
     }
 
-    /// Removes what killed runs left: partial archives, partial manifests, and archives of ours without a manifest. Others' files stay.
+    /// Removes what killed runs left: partial archives and manifests, and archives that were about to get or lose theirs. Others' files stay.
     pub fn sweep(&self) -> Result<Vec<String>> {
         let mut swept = Vec::new();
-        for name in files::list(&self.folder)? {
-            let id = [".tar.zst", ".tar.gz"].iter().find_map(|end| name.strip_suffix(end));
-            let orphan = id.is_some_and(|id| self.is_id(id) && !files::exists(&self.folder.join(format!("{id}.json"))));
-            if orphan || name.starts_with(PARTIAL) || files::is_temporary(&name) {
-                files::remove_file(&self.folder.join(&name))?;
-                swept.push(name);
-            }
+        let all = files::list(&self.folder)?;
+        let orphans = all.iter().filter(|name| self.orphan(name).is_some_and(|id| files::exists(&self.unfinished(id)))).cloned().collect::<Vec<_>>();
+        let partial = all.iter().filter(|name| name.starts_with(PARTIAL) || files::is_temporary(name)).cloned();
+        for name in orphans.into_iter().chain(partial) {
+            files::remove_file(&self.folder.join(&name))?;
+            swept.push(name);
         }
         Ok(swept)
+    }
+
+    /// The id of an archive that has no manifest.
+    fn orphan<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let id = [".tar.zst", ".tar.gz"].iter().find_map(|end| name.strip_suffix(end))?;
+        (self.is_id(id) && !files::exists(&self.folder.join(format!("{id}.json")))).then_some(id)
+    }
+
+    /// The mark that an archive without a manifest is no loss: it is there while one of the two comes or goes.
+    fn unfinished(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{PARTIAL}{id}"))
+    }
+
+    /// Writes the manifest: from then on the backup counts.
+    pub fn complete(&self, manifest: &Manifest) -> Result<()> {
+        manifest.write(&manifest.path(&self.folder))?;
+        files::remove_file(&self.unfinished(&manifest.id))
     }
 
     /// `<name>-20260131T120000Z-1a2b3c4d`
@@ -141,6 +171,7 @@ impl Store {
     pub fn name_archive(&self, id: &str, finished: Finished) -> Result<(Archive, Vec<Entry>)> {
         let file = format!("{id}.{}", finished.format.extension());
         let path = self.folder.join(&file);
+        files::write(&self.unfinished(id), b"")?;
         finished.temporary.persist(&path).context(|| format!("write {}", path.display()))?;
         files::sync_dir(&self.folder)?;
         crash::point("name the archive");

@@ -101,14 +101,20 @@ pub fn plan(source: &Source, picked: &Picked) -> Result<Plan> {
         holds: manifest.map_or_else(|| files::size(&picked.archive).map(human_bytes).unwrap_or_default(), Manifest::holds),
         replaces,
         stops,
-        findings: notes(source, manifest),
+        findings: notes(source, picked),
     })
 }
 
-/// What a person should know: secrets of desktop applications don't travel.
-fn notes(source: &Source, manifest: Option<&Manifest>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(manifest) = manifest {
+/// What a person should know: it isn't the newest, or not of here; secrets of desktop applications don't travel.
+fn notes(source: &Source, picked: &Picked) -> Vec<Finding> {
+    let mut findings = picked.passed.clone();
+    if let Some(manifest) = &picked.manifest {
+        let (theirs, ours) = (&manifest.source.directory, source.origin().directory);
+        if *theirs != ours
+            && let (Some(theirs), Some(ours)) = (theirs, ours)
+        {
+            findings.push(Finding::warning("restore-other-folder", format!("this backup was made of {theirs}, and goes to {ours}")));
+        }
         if matches!(source.what, What::Folder(_)) && source.engine() == Engine::Files && manifest.source.who != lock::who() {
             findings.push(
                 Finding::warning(
@@ -157,7 +163,7 @@ pub fn run(project: &Project, source: &Source, picked: &Picked, events: &Events)
     let detail = Detail { step: Step::Staging, label: picked.label.clone(), stage, stopped: Vec::new(), probe: None, safety: None };
     let mut log = Log::new(&project.state(), source, detail);
     log.at(Step::Staging)?;
-    findings.extend(notes(source, picked.manifest.as_ref()));
+    findings.extend(notes(source, &picked));
     if let Err(error) = prepare(project, source, &picked, &wanted, &mut log, &mut findings, events) {
         // Nothing was touched yet: the staging place goes, the journal too.
         log.detail.stage.clear()?;

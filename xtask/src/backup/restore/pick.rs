@@ -26,13 +26,16 @@ pub struct Picked {
     pub label: String,
     /// Where its data folder goes.
     pub shift: Shift,
+    /// Newer backups that could not be taken.
+    pub passed: Vec<Finding>,
 }
 
 /// The newest verified backup, or what `--from` names: an id, an archive or a manifest.
 pub fn pick(source: &Source, from: Option<&str>, folder: &Path) -> Result<Picked> {
     let Some(from) = from else {
         let newest = source.store.newest()?.ok_or_else(|| none(source))?;
-        return Ok(of_store(source, newest));
+        let passed = passed_over(source, &newest)?;
+        return Ok(Picked { passed, ..of_store(source, newest) });
     };
     if let Some(manifest) = source.store.find(from)? {
         return Ok(of_store(source, manifest));
@@ -54,11 +57,21 @@ pub fn pick(source: &Source, from: Option<&str>, folder: &Path) -> Result<Picked
             .hint("give each file its own name again, or name one with --from that `xtask backup list` shows"));
     }
     let archive = if name.ends_with(".json") { path.with_file_name(&manifest.archive.file) } else { path };
-    Ok(Picked { label: manifest.id.clone(), archive, manifest: Some(manifest), shift: Shift::default() })
+    Ok(Picked { label: manifest.id.clone(), archive, manifest: Some(manifest), shift: Shift::default(), passed: Vec::new() })
 }
 
 fn of_store(source: &Source, manifest: Manifest) -> Picked {
-    Picked { archive: source.store.archive(&manifest), label: manifest.id.clone(), manifest: Some(manifest), shift: Shift::default() }
+    Picked { archive: source.store.archive(&manifest), label: manifest.id.clone(), manifest: Some(manifest), shift: Shift::default(), passed: Vec::new() }
+}
+
+/// What nobody asked for by name must be told: that the newest isn't the newest.
+fn passed_over(source: &Source, picked: &Manifest) -> Result<Vec<Finding>> {
+    let (all, damaged) = source.store.all()?;
+    let newer = all.iter().filter(|backup| (&backup.created, &backup.id) > (&picked.created, &picked.id) && !backup.safety);
+    let why = |backup: &Manifest| backup.suspicion.clone().unwrap_or_else(|| "a clock was wrong, then or now".into());
+    let newer = newer.map(|backup| format!("{}, which is newer, is passed over: {}", backup.id, why(backup)));
+    let damaged = damaged.iter().map(|error| format!("what may be newer is passed over: {}", error.chain()));
+    Ok(newer.chain(damaged).map(|message| Finding::warning("restore-passed-over", message).hint("another one can be named with --from")).collect())
 }
 
 fn none(source: &Source) -> Error {
@@ -68,7 +81,7 @@ fn none(source: &Source) -> Error {
 impl Picked {
     /// An archive that nobody vouches for.
     pub fn plain(archive: PathBuf, label: String) -> Self {
-        Self { archive, manifest: None, label, shift: Shift::default() }
+        Self { archive, manifest: None, label, shift: Shift::default(), passed: Vec::new() }
     }
 
     /// Whose names its archive holds.

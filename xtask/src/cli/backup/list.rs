@@ -20,6 +20,7 @@ pub(super) fn run(project: &Project, names: &[String]) -> Result<Answer> {
             let age = clock::now().signed_duration_since(backup.at()).to_std().unwrap_or_default();
             let mut notes: Vec<String> = backup.suspicion.iter().cloned().collect();
             notes.extend(backup.safety.then(|| "made before a restore".to_owned()));
+            notes.extend(backup.is_from_the_future(clock::now()).then(|| "its time is still to come: a clock was wrong".to_owned()));
             table.row([
                 backup.id.clone(),
                 human_duration(age),

@@ -234,6 +234,40 @@ fn neighbours_strangers_and_a_stop_that_was_cut_off() {
     assert!(paused.stderr.contains("is paused") && paused.stderr.contains("docker unpause"), "{}", paused.stderr);
 }
 
+/// Killed while a scratch server tried a backup: the next run ends that server and its copy of the data. A neighbour on the volume that doesn't
+/// listen to being stopped is given the time that the compose file gives it, not a server's.
+#[test]
+fn what_a_killed_trial_left_goes_and_a_deaf_neighbour_is_not_waited_for() {
+    let Some(stack) = hardened() else { return };
+    seed(&stack, "g");
+    stack.xtask(&["backup"]).exits(0);
+    let log = stack.scratch.path().join("effects");
+    stack.xtask_env(&["backup", "verify", "--deep"], &[("XTASK_TEST_CRASH_LOG", log.to_str().unwrap())]).exits(0);
+    let trial = format!("xtask-verify-{}", stack.volume());
+    let there = |list: &[&str]| {
+        Run::of(docker(list).args(["--filter", &format!("{}={trial}", if list[0] == "ps" { "volume" } else { "name" })])).stdout.trim().to_owned()
+    };
+    let effects = std::fs::read_to_string(&log).unwrap().lines().count();
+    // The last effects are the end of it: one of those before leaves the scratch server.
+    let left = (1..effects).rev().find(|k| {
+        assert_eq!(stack.xtask_env(&["backup", "verify", "--deep"], &[("XTASK_TEST_CRASH_AFTER", &k.to_string())]).code, None);
+        !there(&["ps", "-q"]).is_empty()
+    });
+    assert!(left.is_some(), "no kill left a server");
+    stack.xtask(&["backup"]).exits(0);
+    assert_eq!((there(&["ps", "-aq"]), there(&["volume", "ls", "-q"])), (String::new(), String::new()));
+
+    let text = stack.scratch.read("docker-compose.yml");
+    let deaf = "  deaf:\n    image: xtask-live/redis:8.2.3\n    user: \"0:0\"\n    command: [\"sh\", \"-c\", \"while :; do sleep 0.1; done\"]\n    volumes: [\"falkordb_data:/shared\"]\n    stop_grace_period: 2s\n";
+    stack.scratch.write("docker-compose.yml", text.replacen("  graphiti-mcp:\n", &format!("{deaf}  graphiti-mcp:\n"), 1));
+    stack.compose(&["up", "-d", "deaf"]).exits(0);
+    let id = stack.compose(&["ps", "-q", "deaf"]).stdout.trim().to_owned();
+    let said = stack.xtask(&["backup", "--cold", "-vvv"]).exits(0).stderr;
+    let stop = |id: &str| said.lines().find(|line| line.contains("docker stop") && line.contains(id)).unwrap_or_else(|| panic!("{said}")).to_owned();
+    assert!(stop(&id).contains("--time 2 "), "{}", stop(&id));
+    assert!(stop(&stack.inspect(&stack.container("falkordb"), "{{.Id}}")).contains("--time 120 "));
+}
+
 /// Killed while the engine was stopping the server: the next run leaves it running.
 fn cut_off_while_stopping(stack: &Stack) {
     let mut command = stack.scratch.command(env!("CARGO_BIN_EXE_xtask"));

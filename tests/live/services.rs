@@ -135,6 +135,23 @@ fn a_compose_that_is_killed_is_asked_again_and_then_told() {
     }
 }
 
+/// As when the engine is still at the `down` of a killed run: what Compose took for running is stopped under it.
+#[test]
+fn a_service_that_is_stopped_while_it_starts_is_started_again() {
+    let Some(stack) = Stack::new(Compose::V2) else { return };
+    let (wrapper, once) = (stack.scratch.path().join("compose"), stack.scratch.path().join("once"));
+    let script = format!(
+        "#!/bin/sh\ndocker compose \"$@\" || exit\ncase \" $* \" in *' up '*)\n  [ -e {once} ] || docker stop {name} >/dev/null\n  : >{once} ;;\nesac\n",
+        once = once.display(),
+        name = stack.container("graphiti-mcp")
+    );
+    std::fs::write(&wrapper, script).unwrap();
+    Run::of(std::process::Command::new("chmod").arg("755").arg(&wrapper)).exits(0);
+    let up = stack.xtask_env(&["services", "up"], &[("XTASK_COMPOSE", wrapper.to_str().unwrap())]).exits(0);
+    assert!(up.stderr.contains("something stopped a service while it was started"), "{}", up.stderr);
+    assert_eq!(stack.inspect(&stack.container("graphiti-mcp"), "{{.State.Health.Status}}"), "healthy");
+}
+
 #[test]
 fn unset_variables_are_said_before_compose_says_them() {
     for compose in [Compose::V1, Compose::V2] {

@@ -108,6 +108,9 @@ fn a_password_never_stands_on_a_command_line() {
     let refused = scratch.xtask(&["backup"]).exits(3);
     assert!(refused.stderr.contains("wants a password") && refused.stderr.contains("password-env"), "{}", refused.stderr);
     let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
+    let wrong = Run::of(command.args(["backup"]).env("DB_PASSWORD", "falsch")).exits(3);
+    assert!(wrong.stderr.contains("doesn't take the password that password-env names") && !wrong.stderr.contains("falsch"), "{}", wrong.stderr);
+    let mut command = scratch.command(env!("CARGO_BIN_EXE_xtask"));
     let run = Run::of(command.args(["backup", "-vvv"]).env("DB_PASSWORD", "geheim")).exits(0);
     assert!(!run.stderr.contains("geheim") && !run.stdout.contains("geheim"));
     let files = std::fs::read_dir(scratch.project().join("backups/db")).unwrap().map(|entry| entry.unwrap().path());

@@ -87,6 +87,7 @@ pub fn locked(project: &Project, source: &Source, options: Options, events: &Eve
     }
     if let What::Volume { real, .. } = &source.what {
         volume::sweep_helpers(real)?;
+        restore::sweep_trial(real)?;
     }
     for left in source.store.sweep()? {
         events.note(format!("removed {left}, which a killed run had left"));

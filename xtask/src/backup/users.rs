@@ -104,16 +104,23 @@ fn within(path: &str, folder: &str) -> bool {
     path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// How long a server gets to write its data when it is stopped, in seconds.
+/// How long a server gets to write its data when it is stopped, in seconds, where its own stop_grace_period doesn't say.
 const PATIENCE: u32 = 120;
 
 /// Stops containers by id.
 pub fn stop(ids: &[String], events: &Events) -> Result<()> {
     for id in ids {
         events.note(format!("stop {}", shown(id)));
-        docker::stop(id, PATIENCE)?;
+        docker::stop(id, grace(id)?)?;
     }
     Ok(())
+}
+
+/// One that doesn't listen to being stopped would be waited for in vain.
+fn grace(id: &str) -> Result<u32> {
+    let described = docker::describe(&["container", "inspect", id])?;
+    let own = described.as_ref().and_then(|container| container.pointer("/Config/StopTimeout")?.as_u64()).and_then(|seconds| u32::try_from(seconds).ok());
+    Ok(own.unwrap_or(PATIENCE))
 }
 
 /// Starts what ran before, in the opposite order. One that is gone since then is passed over.

@@ -39,15 +39,17 @@ pub fn place(name: &str) -> Result<Place> {
 
 fn missing(name: &str) -> Error {
     let error = Error::refused(format!("the Docker volume `{name}` does not exist"));
-    match similar(name).unwrap_or_default().as_slice() {
-        [] => error.hint("start the service once, so that Compose creates it"),
-        names => error.hint(format!("volumes that end alike: {}; set services.project to the compose project's name", names.join(", "))),
-    }
+    let error = match similar(name).unwrap_or_default().as_slice() {
+        [] => error,
+        names => error.hint(format!("volumes that end alike: {}; is services.project the compose project's name?", names.join(", "))),
+    };
+    error.hint("if it is lost or was never there, `xtask services up` makes an empty one; then `xtask restore NAME` fills it")
 }
 
 fn similar(name: &str) -> Result<Vec<String>> {
     let end = name.split_once('_').map_or(name, |(_, end)| end);
-    Ok(docker::volumes(&[])?.into_iter().filter(|other| other.ends_with(end)).collect())
+    let ours = |other: &String| other.starts_with("xtask-restore-") || other.starts_with("xtask-verify-");
+    Ok(docker::volumes(&[])?.into_iter().filter(|other| other.ends_with(end) && !ours(other)).collect())
 }
 
 #[cfg(unix)]

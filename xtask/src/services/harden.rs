@@ -126,9 +126,14 @@ fn item(project: &Project, stack: &Stack, service: &str, spec: &BackupSource) ->
     };
     let Some(container) = old_container(stack, service)? else { return Ok(item) };
     item.container = Some(container.name().into());
-    if !container.state.running {
-        return Err(Error::refused(format!("{} doesn't run: where its data is can't be asked", container.name()))
-            .hint(format!("start it first: docker start {}", container.name())));
+    if !container.answers() {
+        let (name, status) = (container.name(), container.state.status.as_str());
+        let error = Error::refused(format!("{name} is {status}: where its data is can't be asked"));
+        return Err(match status {
+            "paused" => error.hint(format!("go on with it first: docker unpause {name}")),
+            "restarting" => error.hint(format!("it has to run first; look why it doesn't: docker logs --tail 50 {name}")),
+            _ => error.hint(format!("start it first: docker start {name}")),
+        });
     }
     let source = Source::resolve(project, spec)?;
     let live = data::ask(&container, &source.login(Some(&container))).ok_or_else(|| {

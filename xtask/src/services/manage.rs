@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{ServiceStatus, Stack, health::Watch, patience, status};
 use crate::{
     effects::docker,
-    kernel::{Error, Events, Result},
+    kernel::{Error, Events, Finding, Result},
 };
 
 impl Stack {
@@ -27,8 +27,25 @@ pub fn up(stack: &Stack, names: &[String], events: &Events) -> Result<Vec<Servic
     events.step(format!("starting {}", services.join(", ")));
     let words: Vec<&str> = ["up", "-d"].into_iter().chain(names.iter().map(String::as_str)).collect();
     let program = stack.compose.program(&words);
-    Watch::begin(stack, &services)?.wait(&mut || program.background(events), events)?;
+    let start = || Watch::begin(stack, &services)?.wait(&mut || program.background(events), events);
+    match start() {
+        // What the engine was still stopping for a `down` that was killed looked as if it ran.
+        Err(_) if was_stopped(stack, &services)? => {
+            events.warn(Finding::warning("services-stopped", "something stopped a service while it was started: the same command is given again"));
+            start()?;
+        }
+        started => started?,
+    }
     status(stack)
+}
+
+/// Whether a service that the engine would start again whenever it ends has ended: then it was stopped on purpose.
+fn was_stopped(stack: &Stack, services: &[String]) -> Result<bool> {
+    let restarts =
+        |name: &String| stack.rendered.services.get(name).is_some_and(|service| matches!(service.restart.as_deref(), Some("always" | "unless-stopped")));
+    let containers = stack.containers()?;
+    let of = |name: &String| containers.get(name).into_iter().flatten().any(|container| container.state.status == "exited");
+    Ok(services.iter().any(|name| restarts(name) && of(name)))
 }
 
 /// Restarts services and returns when each is healthy again.

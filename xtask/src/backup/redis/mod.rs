@@ -104,7 +104,7 @@ impl Redis {
         crash::point("ask the server");
         match answer {
             Ok(text) => match text.strip_prefix("error:") {
-                Some(answer) => Err(answered(words, answer.trim_matches('"'))),
+                Some(answer) => Err(self.answered(words, answer.trim_matches('"'))),
                 None => Ok(text),
             },
             Err(reason) if reason.starts_with("Unrecognized option") => {
@@ -112,6 +112,15 @@ impl Redis {
             }
             Err(reason) => Err(Error::unexpected("the server can't be reached").caused_by(reason).hint("is it running? `xtask services status` shows it")),
         }
+    }
+
+    fn answered(&self, words: &[&str], answer: &str) -> Error {
+        if self.login.password.is_some() && (answer.starts_with("NOAUTH") || answer.starts_with("WRONGPASS")) {
+            return Error::refused(format!("the server doesn't take the password that password-env names: {answer}")).hint(
+                "it is looked for in the environment, then in the .env beside the compose file, then in the container: is the first of them out of date?",
+            );
+        }
+        answered(words, answer)
     }
 
     /// A section of INFO as names and values.

@@ -17,7 +17,7 @@ mod trial;
 pub use ground::InForce;
 pub use pick::{Picked, pick};
 pub use settle::{confirm, pending, resume, undo};
-pub use trial::{count_file, deep};
+pub use trial::{count_file, deep, sweep as sweep_trial};
 
 use std::path::Path;
 

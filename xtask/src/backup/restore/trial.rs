@@ -189,10 +189,20 @@ fn aside(source: &Source, picked: &Picked) -> Result<(Stage, Option<Scratch>)> {
         }
         What::Volume { .. } => Stage::plan(source, &picked.label)?,
     };
-    if let Stage::Volume { volume, .. } | Stage::Engine(Inside { volume, .. }) = &mut stage {
-        *volume = volume.replace("xtask-restore-", "xtask-verify-");
+    if let (Stage::Volume { volume, .. } | Stage::Engine(Inside { volume, .. }), What::Volume { real, .. }) = (&mut stage, &source.what) {
+        *volume = trial_volume(real);
     }
     Ok((stage, None))
+}
+
+fn trial_volume(real: &str) -> String {
+    format!("xtask-verify-{real}")
+}
+
+/// Removes what a killed trial of a volume's backup left: its scratch server would run on, on a copy of the data.
+pub fn sweep(real: &str) -> Result<()> {
+    scratch::sweep(&trial_volume(real))?;
+    docker::remove_volume(&trial_volume(real))
 }
 
 /// A server without a container can't be stopped from here.

@@ -222,7 +222,7 @@ impl Inside {
             return Ok(said.text());
         }
         Err(Error::unexpected(format!("the files of the volume {} could not be reached through the engine", self.live))
-            .caused_by(format!("{} ({})", said.error_text(), said.status))
+            .caused_by(format!("{}\n{}", said.status, said.error_text()).trim())
             .hint("the service's image needs a shell with cp, mv and stat for this; as root on the engine's machine it needs none"))
     }
 }

@@ -210,6 +210,21 @@ fn what_restores_save_pushes_no_backup_out() {
     assert!(one.is_file() && two.is_file(), "a restore cost a backup");
 }
 
+/// The ledger on a full disk: what was done is told all the same.
+#[test]
+fn what_cannot_be_written_down_is_done_all_the_same() {
+    let scratch = state("");
+    let [one, _] = two(&scratch);
+    let ledger = scratch.project().join(".xtask/ledger.jsonl");
+    std::fs::remove_file(&ledger).unwrap();
+    std::fs::create_dir(&ledger).unwrap();
+    let made = at(&scratch, 3, &["backup"]).exits(0);
+    assert!(made.stderr.contains("could not be written down") && made.stdout.contains("yes"), "{}{}", made.stdout, made.stderr);
+    let done = at(&scratch, 4, &["restore", "state", "--yes", "--from", id(&one)]).exits(0);
+    assert!(done.stderr.contains("could not be written down") && done.stdout.contains("state restored from"), "{}{}", done.stdout, done.stderr);
+    assert_eq!(scratch.read("data/x"), "one");
+}
+
 #[test]
 fn the_same_bytes_in_the_same_second_are_two_backups() {
     let scratch = state("");

@@ -68,7 +68,7 @@ fn replace(session: &Session, project: &Project, source: &Source, picked: &Picke
         Ok(_) => ("ok", None),
         Err(error) => (error.kind().outcome(), Some(error.chain())),
     };
-    session.ledger(project).record("restore", source.name(), outcome, reason.as_deref(), json!({ "from": picked.label }))?;
+    session.note_done(project, "restore", source.name(), outcome, reason.as_deref(), json!({ "from": picked.label }));
     Ok(restored(&done?))
 }
 
@@ -102,7 +102,7 @@ fn settle(session: &Session, project: &Project, source: &Source, back: bool) -> 
     };
     let which = in_force.text();
     let outcome = if in_force == InForce::Old { "reverted" } else { "ok" };
-    session.ledger(project).record("restore", source.name(), outcome, Some("settled after a kill"), json!({ "from": label }))?;
+    session.note_done(project, "restore", source.name(), outcome, Some("settled after a kill"), json!({ "from": label }));
     Ok(Answer::new(&json!({ "from": label, "in-force": which }), text(format!("settled: the {which} data of {} is in force", source.name()))))
 }
 

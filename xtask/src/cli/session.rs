@@ -6,7 +6,7 @@ use super::args::Global;
 use crate::{
     config::Project,
     effects::{children, lock},
-    kernel::{Context as _, Error, Events, Kind, Result},
+    kernel::{Context as _, Error, Events, Finding, Kind, Result},
     ledger::Ledger,
     report::{Answer, Reporter, View},
 };
@@ -37,6 +37,13 @@ impl Session {
     /// What was done in a project.
     pub(crate) fn ledger(&self, project: &Project) -> Ledger {
         Ledger::new(&project.state())
+    }
+
+    /// Writes down what was done already: that it can't be written is told beside the result, and doesn't take its place.
+    pub(crate) fn note_done(&self, project: &Project, command: &str, subject: &str, outcome: &str, reason: Option<&str>, data: serde_json::Value) {
+        if let Err(error) = self.ledger(project).record(command, subject, outcome, reason, data) {
+            self.events.warn(Finding::warning("ledger", format!("{command} {subject}: {outcome}, and that could not be written down: {}", error.chain())));
+        }
     }
 
     /// One release or removal at a time; a dry run touches nothing, so that it needs no lock.

@@ -246,7 +246,9 @@ fn safety(project: &Project, source: &Source, users: Option<&Users>, findings: &
     let options = Options { safety: true, ..Options::default() };
     let mut done = run::locked(project, source, options, events);
     let dead = users.is_some_and(|users| users.running().is_empty()) || users.is_none();
-    if done.is_err() && source.engine() == Engine::Redis && !dead {
+    // Without room another way would stop the server for nothing.
+    let torn = done.as_ref().is_err_and(|error| !error.chain().contains("No space left"));
+    if torn && source.engine() == Engine::Redis && !dead {
         let mut plain = source.clone();
         plain.spec.engine = Some(Engine::Files);
         done = run::locked(project, &plain, options, events);

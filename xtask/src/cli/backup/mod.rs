@@ -78,19 +78,19 @@ fn make(session: &Session, project: &Project, args: &Args) -> Result<Answer> {
     // One that fails must not keep the others from being made.
     for spec in specs {
         let done = Source::resolve(project, spec).and_then(|source| backup::run(project, &source, options, &session.events));
-        record(session, project, &spec.name, &done)?;
+        record(session, project, &spec.name, &done);
         outcomes.push((spec.name.clone(), done));
     }
     answer(outcomes)
 }
 
-fn record(session: &Session, project: &Project, name: &str, done: &Result<Done>) -> Result<()> {
+fn record(session: &Session, project: &Project, name: &str, done: &Result<Done>) {
     let (outcome, reason, data) = match done {
         Ok(done) if done.manifest.verified.is_some() => ("ok", None, json!({ "id": done.manifest.id })),
         Ok(done) => ("findings", done.manifest.suspicion.clone(), json!({ "id": done.manifest.id })),
         Err(error) => (error.kind().outcome(), Some(error.chain()), Value::Null),
     };
-    session.ledger(project).record("backup", name, outcome, reason.as_deref(), data)
+    session.note_done(project, "backup", name, outcome, reason.as_deref(), data);
 }
 
 /// A single failure is the command's failure, with its own exit code; among several the others' results are shown beside it.

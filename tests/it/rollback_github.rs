@@ -74,6 +74,9 @@ fn while_github_is_down_what_is_here_goes_back_at_once_and_the_rest_follows() {
     assert!(pending["state"].as_str().unwrap().contains("the forge's part waits") && pending["resume"] == "xtask rollback --to v1.1.0 --yes", "{status:#}");
     rocket.run(&BACK).exits(5);
     rocket.double.heal();
+    rocket.version("1.3.0");
+    let between = rocket.run(&["release", "--tag", "v1.3.0"]).exits(3);
+    assert!(between.stderr.contains("a rollback to v1.1.0 was begun and not ended") && offered(&rocket).1.len() == 2, "{}", between.stderr);
     rocket.run(&BACK).exits(0);
     assert_eq!(offered(&rocket).0, "v1.1.0");
     assert_eq!(rocket.run(&["status", "--json"]).exits(0).json()["data"]["pending"].as_array().map(Vec::len), Some(0));

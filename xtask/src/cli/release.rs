@@ -23,7 +23,7 @@ use crate::{
         plan::{self, ReleasePlan},
         preflight::{self, Ground},
         publish::{self, Published, State, Terms},
-        rollback::{judge, past},
+        rollback::{self, judge, past},
         subject::Choice,
         updater,
         verify::{self, Verified},
@@ -46,6 +46,9 @@ pub(super) fn run(session: &Session, args: &ReleaseArgs) -> Result<Answer> {
     let project = session.project()?;
     let forge = forges::open(session, &project, args.forge)?;
     let _lock = session.release_lock(&project, "release")?;
+    if let Some((_, begun)) = rollback::pending(&project.state())? {
+        return Err(super::rollback::begun(&begun).hint("a release in between would be taken back by it, or would be taken for what it came from"));
+    }
     look_ahead(&project, forge.as_ref(), args);
     let prepared = prepare(&project, forge.as_ref(), args)?;
     let answer = show::plan(&prepared.plan, &prepared.findings, &forge.place());

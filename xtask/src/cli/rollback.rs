@@ -162,11 +162,11 @@ fn decide(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args) ->
     }
 }
 
-fn begun(detail: &Detail) -> Error {
+/// It stands in the way of another one, and of a release.
+pub(super) fn begun(detail: &Detail) -> Error {
     let target = &detail.plan.target;
     Error::refused(format!("a rollback to {target} was begun and not ended"))
-        .hint(format!("go on: `xtask rollback --to {target}`"))
-        .hint("or back: `xtask rollback --undo`")
+        .hint(format!("go on: `xtask rollback --to {target}`; or back: `xtask rollback --undo`"))
 }
 
 fn undo(session: &Session, project: &Project, facts: &Facts, args: &Args) -> Result<Decided> {

@@ -129,7 +129,7 @@ impl Files {
 
     /// The project's name where Compose doesn't tell it: as v1 derives it.
     pub fn derived_name(&self) -> String {
-        let named = self.project.clone().or_else(|| self.environment.get("COMPOSE_PROJECT_NAME").map(str::to_owned)).filter(|name| !name.is_empty());
+        let named = self.project.clone().or_else(|| self.environment.get("COMPOSE_PROJECT_NAME")).filter(|name| !name.is_empty());
         named.unwrap_or_else(|| {
             let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
             let base = folder.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();

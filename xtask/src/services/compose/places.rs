@@ -35,9 +35,9 @@ fn variable(name: &str) -> Option<String> {
 
 /// The compose files, the last one has the last word: the configured one with its override; where `COMPOSE_FILE` begins with it, that list.
 pub(super) fn compose_files(main: &Path, folder: &Path, environment: &Environment) -> Vec<PathBuf> {
-    let separator = environment.get("COMPOSE_PATH_SEPARATOR").filter(|it| !it.is_empty()).unwrap_or(if cfg!(windows) { ";" } else { ":" });
-    let listed = environment.get("COMPOSE_FILE").unwrap_or_default().split(separator).filter(|name| !name.is_empty());
-    let listed: Vec<PathBuf> = listed.map(|name| folder.join(name)).collect();
+    let separator = environment.get("COMPOSE_PATH_SEPARATOR").filter(|it| !it.is_empty()).unwrap_or_else(|| if cfg!(windows) { ";" } else { ":" }.into());
+    let listed = environment.get("COMPOSE_FILE").unwrap_or_default();
+    let listed: Vec<PathBuf> = listed.split(&separator).filter(|name| !name.is_empty()).map(|name| folder.join(name)).collect();
     let real = |path: &Path| path.canonicalize().ok();
     if listed.first().is_some_and(|first| real(first).is_some() && real(first) == real(main)) {
         return listed;

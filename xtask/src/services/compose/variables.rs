@@ -107,9 +107,19 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// A variable's value.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.shell.get(name).map(String::as_str).or_else(|| self.in_files(name))
+    /// A variable's value. In an env file it may be made from others: from the shell's, and from those above it.
+    pub fn get(&self, name: &str) -> Option<String> {
+        if let Some(value) = self.shell.get(name) {
+            return Some(value.clone());
+        }
+        let at = self.files.iter().rposition(|file| file.get(name).is_some())?;
+        let file = self.files.get(at)?;
+        let value = file.get(name)?;
+        if !value.contains('$') || file.is_literal(name) {
+            return Some(value.to_owned());
+        }
+        let above = self.files.get(..at)?.iter().cloned().chain([file.above(name)]).collect();
+        Some(interpolate(value, &Self { shell: self.shell.clone(), files: above }).0)
     }
 
     /// A variable's value as the env files have it.
@@ -155,7 +165,7 @@ fn resolve(reference: &Reference, environment: &Environment) -> (String, Vec<Ref
         ("+", Some(_)) | ("-", None) => interpolate(&reference.word, environment),
         ("+", None) => (String::new(), Vec::new()),
         ("?", None) => (String::new(), vec![reference.clone()]),
-        (_, value) => (value.unwrap_or_default().to_owned(), Vec::new()),
+        (_, value) => (value.unwrap_or_default(), Vec::new()),
     }
 }
 
@@ -196,6 +206,18 @@ impl EnvFile {
     /// The line that sets a variable, from 1.
     pub fn line(&self, name: &str) -> Option<usize> {
         self.assignments().filter(|(_, key, _)| *key == name).last().map(|(line, _, _)| line)
+    }
+
+    /// Whether its value is in single quotes, where nothing is filled in.
+    fn is_literal(&self, name: &str) -> bool {
+        let line = self.line(name).and_then(|line| self.text.lines().nth(line - 1));
+        line.and_then(|line| line.split_once('=')).is_some_and(|(_, value)| value.trim_start().starts_with('\''))
+    }
+
+    /// What stands above a variable's line.
+    fn above(&self, name: &str) -> Self {
+        let lines = self.line(name).unwrap_or_default().saturating_sub(1);
+        Self::new(self.text.split_inclusive('\n').take(lines).collect::<String>()).at(self.path.clone())
     }
 
     fn assignments(&self) -> impl Iterator<Item = (usize, &str, &str)> {
@@ -307,8 +329,16 @@ mod tests {
     fn the_last_env_file_has_the_last_word() {
         let files = [("a", "TAG=1\nA=a\n"), ("b", "TAG=2\n")].map(|(path, text)| EnvFile::new(text).at(path.into()));
         let environment = Environment { files: files.to_vec(), ..Environment::default() };
-        assert_eq!((environment.get("TAG"), environment.get("A")), (Some("2"), Some("a")));
+        assert_eq!((environment.get("TAG").as_deref(), environment.get("A").as_deref()), (Some("2"), Some("a")));
         let set = environment.with("TAG", "3").with("A", "c").with("NEW", "n");
         assert_eq!(set.files.iter().map(EnvFile::text).collect::<Vec<_>>(), ["TAG=1\nA=c\n", "TAG=3\nNEW=n\n"]);
+    }
+
+    #[test]
+    fn a_value_may_be_made_from_those_above_it() {
+        let environment = environment(&[("S", "shell")], "A=1\nTAG=${A}-x\nQ=\"$S/${A}\"\nL='${A}'\nSELF=${SELF}y\nLATE=${BELOW:-none}\nBELOW=1\nD=$$A\n");
+        let of = |name: &str| environment.get(name).unwrap();
+        assert_eq!(["TAG", "Q", "L", "SELF", "LATE", "D"].map(of), ["1-x", "shell/1", "${A}", "y", "none", "$A"]);
+        assert_eq!(environment.with("TAG", "2").files[0].text().lines().nth(1), Some("TAG=2"));
     }
 }

@@ -51,7 +51,7 @@ pub fn live(project: &Project, files: &Files, service: &str) -> Option<Live> {
     let filters = [format!("label={COMPOSE_PROJECT}={}", files.derived_name()), format!("label={COMPOSE_SERVICE}={service}")];
     let container = docker::containers(&filters).ok()?.into_iter().find(|container| container.state.running)?;
     let backup = project.config.backups.iter().find(|backup| backup.service.as_deref() == Some(service));
-    let password = backup.and_then(|backup| backup.password_env.as_deref()).and_then(|name| files.environment.get(name)).map(str::to_owned);
+    let password = backup.and_then(|backup| backup.password_env.as_deref()).and_then(|name| files.environment.get(name));
     ask(&container, &Login { user: backup.and_then(|backup| backup.user.clone()), password })
 }
 

@@ -15,7 +15,7 @@ const MOVING: [&str; 10] = ["latest", "edge", "nightly", "main", "master", "dev"
 pub(super) fn check(subject: &Subject<'_>) -> Option<Finding> {
     let image = subject.service.image.as_deref().filter(|_| !subject.service.built)?;
     let references = references(subject.written(&["image"]).unwrap_or(image));
-    let unset = |reference: &&Reference| subject.files.environment.get(&reference.name).is_none_or(str::is_empty);
+    let unset = |reference: &&Reference| subject.files.environment.get(&reference.name).is_none_or(|value| value.is_empty());
     if references.iter().any(|reference| reference.is_required() && unset(&reference)) || image.contains("@sha256:") {
         // A missing variable is a finding of its own; a digest can't move.
         return None;

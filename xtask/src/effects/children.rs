@@ -13,9 +13,20 @@ use std::{
 use super::files;
 use crate::kernel::Result;
 
-static RUNNING: Mutex<BTreeMap<u32, bool>> = Mutex::new(BTreeMap::new());
+static RUNNING: Mutex<BTreeMap<u32, How>> = Mutex::new(BTreeMap::new());
 
-fn running() -> MutexGuard<'static, BTreeMap<u32, bool>> {
+/// How a program is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// It is asked first.
+    Alone,
+    /// With all that it started.
+    Group,
+    /// It only waits for questions: there is nothing to ask it for.
+    AtOnce,
+}
+
+fn running() -> MutexGuard<'static, BTreeMap<u32, How>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -28,7 +39,7 @@ pub(super) struct Watched {
 /// Remembers a program; one that leads a group is noted in a file too, for whoever comes after a kill.
 pub(super) fn watch(child: &std::process::Child, note: Option<&Path>) -> Result<Watched> {
     let id = child.id();
-    running().insert(id, note.is_some());
+    running().insert(id, if note.is_some() { How::Group } else { How::Alone });
     let watched = Watched { id, note: note.map(Path::to_owned) };
     if let (Some(note), Some(mark)) = (note, mark(id)) {
         files::write(note, format!("{id} {mark}\n").as_bytes())?;
@@ -38,7 +49,13 @@ pub(super) fn watch(child: &std::process::Child, note: Option<&Path>) -> Result<
 
 /// Remembers a program that leads a group, for a short question: nothing of it need be noted.
 pub(super) fn watch_group(child: &std::process::Child) -> Watched {
-    running().insert(child.id(), true);
+    running().insert(child.id(), How::Group);
+    Watched { id: child.id(), note: None }
+}
+
+/// Remembers a program that only waits for questions.
+pub(super) fn watch_idle(child: &std::process::Child) -> Watched {
+    running().insert(child.id(), How::AtOnce);
     Watched { id: child.id(), note: None }
 }
 
@@ -61,15 +78,16 @@ impl Drop for Watched {
 /// Ends all that runs: asks first, then insists.
 pub fn end_all() {
     const PATIENCE: u32 = 20;
-    let all: Vec<(u32, bool)> = running().iter().map(|(id, group)| (*id, *group)).collect();
-    all.iter().for_each(|(id, group)| platform::signal(*id, *group, false));
+    let all: Vec<(u32, How)> = running().iter().map(|(id, how)| (*id, *how)).collect();
+    all.iter().for_each(|(id, how)| platform::signal(*id, *how == How::Group, *how == How::AtOnce));
+    let asked: Vec<(u32, bool)> = all.iter().filter(|(_, how)| *how != How::AtOnce).map(|(id, how)| (*id, *how == How::Group)).collect();
     for _ in 0..PATIENCE {
-        if all.iter().all(|(id, group)| !platform::is_there(*id, *group)) {
+        if asked.iter().all(|(id, group)| !platform::is_there(*id, *group)) {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    all.iter().for_each(|(id, group)| platform::signal(*id, *group, true));
+    asked.iter().for_each(|(id, group)| platform::signal(*id, *group, true));
 }
 
 /// Ends the group that a killed run left, if it is still there. Only under the lock that the run held.

@@ -37,7 +37,7 @@ impl Dialogue {
     pub fn start(program: &Program) -> Result<Self> {
         patience::limit(program.name())?;
         let mut child = program.clone().stdin(Vec::new()).spawn()?;
-        let watched = children::watch(&child, None)?;
+        let watched = children::watch_idle(&child);
         let (send, heard) = channel();
         listen(child.stdout.take(), send.clone(), Heard::Line);
         listen(child.stderr.take(), send, Heard::Complaint);

@@ -123,7 +123,7 @@ fn an_image_that_cannot_be_had_is_told_beforehand_and_changes_nothing() {
     assert!(check.stderr.contains("v1.0.0: xtask-live/graphiti-mcp:9.9.9 is neither here nor can it be pulled"), "{}", check.stderr);
     let started = stack.inspect(&stack.container("graphiti-mcp"), "{{.State.StartedAt}}");
     let env = stack.scratch.read(".env");
-    let run = stack.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(1);
+    let run = stack.xtask(&["rollback", "--to", "v1.0.0", "--yes"]).exits(3);
     assert!(run.stderr.contains("9.9.9 can't be had: nothing was changed") && run.stderr.contains("application and forge were not touched"), "{}", run.stderr);
     assert_eq!((live(&stack), stack.scratch.read(".env")), (is("1.0.1", "v1.1.0"), env));
     assert_eq!(stack.inspect(&stack.container("graphiti-mcp"), "{{.State.StartedAt}}"), started);

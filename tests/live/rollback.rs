@@ -101,11 +101,55 @@ fn from_a_bad_version_that_crashes_to_a_good_one() {
     assert_eq!(runs(&stack, "graphiti-mcp"), "xtask-live/graphiti-mcp:1.0.0 healthy");
 }
 
+/// Nobody starts it again, so that it has ended when somebody comes to help: it is meant to run all the same.
+#[test]
+fn from_a_bad_version_that_has_ended_to_a_good_one() {
+    let Some(stack) = product(Compose::V2, "1.0.0") else { return };
+    let text = stack.scratch.read("docker-compose.yml").replace("restart: unless-stopped", "restart: \"no\"");
+    stack.scratch.write("docker-compose.yml", text);
+    stack.pin("4.16.3", "crash");
+    stack.compose(&["up", "-d"]);
+    until(30, "the crash", || stack.inspect(&stack.container("graphiti-mcp"), "{{.State.Status}}") == "exited");
+    stack.xtask(&["services", "switch", "graphiti-mcp=xtask-live/graphiti-mcp:1.0.0", "--yes"]).exits(0);
+    assert_eq!(runs(&stack, "graphiti-mcp"), "xtask-live/graphiti-mcp:1.0.0 healthy");
+    // Who was told to end stays down.
+    stack.compose(&["stop", "graphiti-mcp"]).exits(0);
+    stack.xtask(&["services", "switch", "graphiti-mcp=xtask-live/graphiti-mcp:1.0.1", "--yes"]).exits(0);
+    assert_ne!(stack.inspect(&stack.container("graphiti-mcp"), "{{.State.Status}}"), "running");
+}
+
+/// An engine that doesn't answer for a moment says nothing about the services.
+#[test]
+#[cfg(unix)]
+fn an_engine_that_fails_to_answer_for_a_moment_reverts_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(stack) = product(Compose::V2, "1.0.0") else { return };
+    let at = |name: &str| stack.scratch.path().join(name).display().to_string();
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|folder| folder.join("docker")).find(|path| path.is_file()).unwrap();
+    let text = format!(
+        "#!/bin/sh\ncase \" $* \" in *' up '*) : >{began} ;; *' ps '*) if [ -e {began} ] && [ \"$(wc -c <{failed})\" -lt 4 ]; then\n\
+         printf x >>{failed}; echo 'Cannot connect to the Docker daemon' >&2; exit 1; fi ;; esac\nexec {real} \"$@\"\n",
+        began = at("began"),
+        failed = at("failed"),
+        real = real.display()
+    );
+    std::fs::create_dir(at("bin")).unwrap();
+    std::fs::write(at("failed"), "").unwrap();
+    std::fs::write(at("bin/docker"), text).unwrap();
+    std::fs::set_permissions(at("bin/docker"), PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", at("bin"), std::env::var("PATH").unwrap());
+    stack.xtask_env(&["services", "switch", "graphiti-mcp=xtask-live/graphiti-mcp:1.0.1", "--yes"], &[("PATH", &path)]).exits(0);
+    assert_eq!(
+        (std::fs::read_to_string(at("failed")).unwrap().as_str(), runs(&stack, "graphiti-mcp").as_str()),
+        ("xxxx", "xtask-live/graphiti-mcp:1.0.1 healthy")
+    );
+}
+
 #[test]
 fn a_pull_that_fails_changes_nothing() {
     let Some(stack) = product(Compose::V2, "1.0.0") else { return };
     let started = stack.inspect(&stack.container("graphiti-mcp"), "{{.State.StartedAt}}");
-    let run = stack.xtask(&["services", "switch", "graphiti-mcp=xtask-live/graphiti-mcp:9.9.9", "--yes"]).exits(1);
+    let run = stack.xtask(&["services", "switch", "graphiti-mcp=xtask-live/graphiti-mcp:9.9.9", "--yes"]).exits(3);
     assert!(run.stderr.contains("9.9.9 can't be had: nothing was changed"), "{}", run.stderr);
     assert_eq!(stack.inspect(&stack.container("graphiti-mcp"), "{{.State.StartedAt}}"), started);
     assert!(stack.scratch.read(".env").contains("=1.0.0\n"));

@@ -215,9 +215,7 @@ fn fresh(session: &Session, ground: &Ground<'_>, facts: &Facts, args: &Args, tar
     let id = format!("{}-{}", clock::stamp(clock::now()), session.ledger(project).entries()?.len());
     let wanted = Wanted { target, bad: bad.clone(), parts, reason: args.reason.clone(), day: day(), id };
     let plan = rollback::plan(&wanted, &facts, &project.config.tag)?;
-    // A release that records images, and services that stay as they are: the engine doesn't answer.
-    let services_later = !manifest.services.is_empty() && facts.services.cannot.is_some();
-    let plan = Plan { services_later, ..plan };
+    let plan = Plan { services_later: facts.services.later, ..plan };
     let forge = forges::kind(project, args.forge);
     Ok(Detail { plan, direction: Direction::Forward, forge, bad, day: wanted.day, done: BTreeSet::new(), turned: false, services_were_done: false })
 }

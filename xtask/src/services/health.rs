@@ -11,6 +11,7 @@ use crate::{
     effects::{
         clock,
         docker::{self, COMPOSE_SERVICE, Container},
+        patience::Patience,
         process::Background,
     },
     kernel::{Error, Event, Events, Finding, Result},
@@ -25,6 +26,8 @@ const RECOVERY: Duration = Duration::from_secs(45);
 /// Between two looks: often while it may be a matter of seconds, then at leisure.
 const PACE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 const SOON: Duration = Duration::from_secs(20);
+/// How long an engine may fail to answer before that says anything about a service.
+const ENGINE: Duration = Duration::from_secs(10);
 /// Automatic restarts that make a crash loop.
 const CRASHES: u64 = 2;
 
@@ -211,7 +214,7 @@ impl<'a> Watch<'a> {
     }
 
     fn look(&mut self, starting: bool) -> Result<Round> {
-        let mut containers = self.stack.containers()?;
+        let mut containers = self.containers()?;
         let mut round = Round::new();
         for service in self.services.clone() {
             let all = containers.remove(&service).unwrap_or_default();
@@ -225,6 +228,18 @@ impl<'a> Watch<'a> {
             round.insert(service, worst.unwrap_or_else(none));
         }
         Ok(round)
+    }
+
+    /// An engine that is busy, or starts again, may fail to answer for a moment; one that hangs must not keep us.
+    fn containers(&self) -> Result<BTreeMap<String, Vec<Container>>> {
+        let until = Instant::now() + ENGINE;
+        loop {
+            let _held = Patience::usual();
+            match self.stack.containers() {
+                Err(_) if Instant::now() < until => clock::sleep(PACE.1),
+                seen => return seen,
+            }
+        }
     }
 
     fn seen(&mut self, service: &str, container: Container, starting: bool) -> Seen {

@@ -21,6 +21,8 @@ pub struct Look {
     pub plan: Option<switch::Plan>,
     /// Why the services stay as they are, where that may not be meant.
     pub cannot: Option<String>,
+    /// They could not be looked at: the same command does it later.
+    pub later: bool,
 }
 
 /// What was asked of the services.
@@ -46,16 +48,17 @@ pub fn look(project: &Project, manifest: &Manifest, asked: Asked) -> Result<Look
     if project.config.services.is_none() {
         return Ok(Look::default());
     }
-    let stay = |why: String| Ok(Look { plan: None, cannot: Some(format!("the services stay as they are: {why}")) });
+    let stay = |why: String, later| Ok(Look { plan: None, cannot: Some(format!("the services stay as they are: {why}")), later });
     if manifest.services.is_empty() {
-        return stay(format!("release.json of {} records no images", manifest.tag));
+        return stay(format!("release.json of {} records no images", manifest.tag), false);
     }
     if let Some(other) = switch::pending(project)? {
         return Err(Error::refused(format!("a switch of services to {other} is under way")).hint("`xtask status` says how to go on or back"));
     }
     match asked_for(project, manifest, asked) {
-        Ok(plan) => Ok(Look { plan: Some(plan).filter(|plan| !plan.is_empty()), cannot: None }),
-        Err(error) if !asked.named && docker::reachable().is_err() => stay(error.chain()),
+        Ok(plan) if plan.is_empty() => Ok(Look { cannot: Some(plan.notes.join("; ")).filter(|notes| !notes.is_empty()), ..Look::default() }),
+        Ok(plan) => Ok(Look { plan: Some(plan), ..Look::default() }),
+        Err(error) if !asked.named && docker::reachable().is_err() => stay(error.chain(), true),
         Err(error) => Err(error.hint("or take the rest back alone: `--only releases,app`")),
     }
 }

@@ -151,7 +151,10 @@ fn fetch(change: &mut Change, events: &Events) -> Result<()> {
         _ => {
             events.step(format!("pulling {name}"));
             docker::docker(["pull", &name]).stream(events).map_err(|error| {
-                error.within(format!("{name} can't be had: nothing was changed")).hint("is the registry reachable, and is the tag still there?")
+                error
+                    .within(format!("{name} can't be had: nothing was changed"))
+                    .of_kind(Kind::Refused)
+                    .hint("is the registry reachable, and is the tag still there?")
             })?;
         }
     }
@@ -343,7 +346,8 @@ fn reverted(detail: &Detail, error: &Error) -> Error {
     let plan = &detail.plan;
     let state = if plan.healthy.len() == plan.running.len() { "healthy" } else { "as it was before, which was not healthy" };
     let data = if detail.data == Data::Before { "" } else { "; today's data is back with them" };
-    Error::new(Kind::Reverted, format!("{} was not healthy; the previous images are back, {state}{data}", plan.label)).caused_by(error.chain())
+    let what = if error.found().iter().any(|finding| finding.code == "service-unhealthy") { "was not healthy" } else { "could not be put in force" };
+    Error::new(Kind::Reverted, format!("{} {what}; the previous images are back, {state}{data}", plan.label)).caused_by(error.chain())
 }
 
 fn back(project: &Project, detail: &Detail, events: &Events) -> Result<()> {

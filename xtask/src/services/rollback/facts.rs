@@ -91,17 +91,24 @@ fn look(service: &str, configured: &str, container: Option<&Container>, images: 
         None => ImageRef { service: service.into(), image: configured.into(), digest: None, id: container.map(|container| container.image.clone()) },
     };
     let runs = container.is_some_and(|container| container.state.running);
-    let healthy = runs && container.is_some_and(|container| container.health().is_none_or(|health| health == "healthy") && container.state.status == "running");
+    let healthy = container.is_some_and(|container| container.answers() && container.health().is_none_or(|health| health == "healthy"));
     let has_data = engine_of_image(configured).is_some();
     let format = format::of_image(container.map_or(configured, |container| container.config.image.as_str()), here.as_ref());
     Ok(Current { image, runs, healthy, format, has_data })
 }
 
-/// The server's own word on its format, where its image is to change: the questions take time that counts on the worst night. One that doesn't
-/// answer has written what its image writes.
+/// Whether it ended by itself and not well: it is meant to run. Who is told to end leaves 0 or 128 and the signal's number.
+fn has_crashed(container: &Container) -> bool {
+    let told = [0, 128 + 1, 128 + 2, 128 + 9, 128 + 15];
+    container.state.status == "exited" && !told.contains(&container.state.exit_code)
+}
+
+/// More about a service whose image is to change: whether it is meant to run, and the server's own word on its format; the questions take time that
+/// counts on the worst night. A server that doesn't answer has written what its image writes.
 fn asked(project: &Project, service: &str, now: Current, container: Option<&Container>) -> Current {
-    let told = container.filter(|_| now.runs && now.has_data).and_then(|container| format::of_server(&server(project, service, container)).ok());
-    Current { format: told.unwrap_or(now.format), ..now }
+    let told =
+        container.filter(|container| container.answers() && now.has_data).and_then(|container| format::of_server(&server(project, service, container)).ok());
+    Current { format: told.unwrap_or(now.format), runs: now.runs || container.is_some_and(has_crashed), ..now }
 }
 
 /// A service's server, with the password that its backup knows.

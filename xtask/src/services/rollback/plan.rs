@@ -138,11 +138,19 @@ pub fn plan(facts: &Facts, label: &str, restores: Vec<Restore>) -> Result<Plan> 
     Ok(plan)
 }
 
-/// Whether a service has the image that is wanted for it.
+/// Whether a service runs the image that is wanted for it.
 pub fn has(facts: &Facts, service: &str) -> bool {
     match (facts.current.get(service), facts.wanted.get(service)) {
-        (Some(now), Some((wanted, found))) => is_same(now, wanted, found),
+        (Some(now), Some((wanted, found))) => runs_it(now, wanted, found),
         _ => false,
+    }
+}
+
+/// The same content, whatever its name means by now. Where no content is known the names decide.
+fn runs_it(now: &super::Current, wanted: &ImageRef, found: &super::Found) -> bool {
+    match (&wanted.id, &now.image.id) {
+        (Some(wanted), Some(now)) => wanted == now,
+        _ => is_same(now, wanted, found),
     }
 }
 
@@ -180,4 +188,25 @@ pub(super) fn cant_read(service: &str, before: &str, why: &str) -> Error {
     Error::refused(format!("{service} can't go back: {why}"))
         .hint("--with-data restores the backup from before the upgrade together with the image")
         .hint(format!("or stay with {before}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::{
+        format::Known,
+        rollback::facts::{Current, Found},
+    };
+
+    #[test]
+    fn a_name_that_means_another_image_by_now_changes_nothing_about_what_runs() {
+        let image = ImageRef { service: "a".into(), image: "x/a:1".into(), digest: None, id: Some("sha256:1".into()) };
+        let now = Current { image: image.clone(), runs: true, healthy: true, format: Known::default(), has_data: false };
+        let found = Found { id: Some("sha256:1".into()), named: false, format: Known::default() };
+        assert!(runs_it(&now, &image, &found) && !is_same(&now, &image, &found));
+        let other = ImageRef { id: Some("sha256:2".into()), ..image.clone() };
+        assert!(!runs_it(&now, &other, &Found { id: other.id.clone(), named: true, format: Known::default() }));
+        let unknown = ImageRef { id: None, ..image };
+        assert!(runs_it(&now, &unknown, &Found { named: true, ..found.clone() }) && !runs_it(&now, &unknown, &found));
+    }
 }

@@ -118,6 +118,18 @@ fn from_a_bad_version_that_has_ended_to_a_good_one() {
     assert_ne!(stack.inspect(&stack.container("graphiti-mcp"), "{{.State.Status}}"), "running");
 }
 
+/// What was sick before, and stays as it is, can't be what the way back fails for.
+#[test]
+fn a_neighbour_that_was_sick_before_is_no_reason_to_go_back() {
+    let Some(stack) = product(Compose::V2, "1.0.0") else { return };
+    stack.pin("4.16.3", "sick");
+    stack.compose(&["up", "-d"]);
+    until(30, "the sick one", || stack.inspect(&stack.container("graphiti-mcp"), "{{.State.Health.Status}}") == "unhealthy");
+    let run = stack.xtask(&["services", "switch", "falkordb=xtask-live/falkordb:4.16.2", "--yes"]).exits(0);
+    assert!(run.stderr.contains("it was so before, and is no reason to go back: graphiti-mcp is not healthy"), "{}", run.stderr);
+    assert_eq!((runs(&stack, "falkordb"), nodes(&stack)), ("xtask-live/falkordb:4.16.2 healthy".into(), "50".into()));
+}
+
 /// An engine that doesn't answer for a moment says nothing about the services.
 #[test]
 #[cfg(unix)]

@@ -14,7 +14,7 @@ use crate::{
     release::{
         cache::Cache,
         manifest::Manifest,
-        rollback::{self, Detail, Direction, Facts, Ground, No, Outcome, Part, Plan, Wanted, judge, past, services::Asked},
+        rollback::{self, Detail, Direction, Facts, Ground, Outcome, Part, Plan, Refusal, Wanted, judge, past, services::Asked},
     },
     report::Answer,
     services::rollback as switch,
@@ -58,7 +58,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
     let forge = forges::open_within(session, &project, args.forge)?;
     let cache = Cache::open(&project)?;
     let ground = Ground { project: &project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
-    let facts = rollback::facts(&ground, no(session, &project, args)?)?;
+    let facts = rollback::facts(&ground, refusal(session, &project, args)?)?;
     let ground = Ground { forge: facts.forge.as_ref().map(|_| forge.as_ref()), ..ground };
     let under_way = rollback::pending(&project.state())?;
     if let (Some((_, detail)), Some(_), None) = (&under_way, &args.reissue, &args.to) {
@@ -87,12 +87,12 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<Answer> {
 }
 
 /// Whether it can do without the forge: what was begun goes on as far as it can, and what is only here needs no credentials.
-fn no(session: &Session, project: &Project, args: &Args) -> Result<No> {
+fn refusal(session: &Session, project: &Project, args: &Args) -> Result<Refusal> {
     let only_here = !args.only.is_empty() && !args.only.contains(&Part::Releases);
     let undone = if args.undo { past::standing(&session.ledger(project).entries()?).pop() } else { None };
     let begun = rollback::pending(&project.state())?.is_some();
     let without = begun || only_here || undone.is_some_and(|plan| plan.releases.is_none());
-    Ok(if without { No::Waits } else { No::Ends })
+    Ok(if without { Refusal::Waits } else { Refusal::Ends })
 }
 
 /// What is to be issued again, where the forge can be asked.
@@ -116,7 +116,7 @@ fn nowhere(session: &Session, project: &Project, args: &Args) -> Result<Error> {
     let forge = forges::open_within(session, project, args.forge)?;
     let cache = Cache::open(project)?;
     let ground = Ground { project, forge: Some(forge.as_ref()), cache: &cache, events: &session.events };
-    let facts = rollback::facts(&ground, No::Waits)?;
+    let facts = rollback::facts(&ground, Refusal::Waits)?;
     let empty = Survey::default();
     let (survey, live) = facts.forge.as_ref().map_or((&empty, None), |(survey, live)| (survey, live.as_deref()));
     let reachable = facts.forge.as_ref().map(|_| forge.as_ref());

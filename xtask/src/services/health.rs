@@ -173,6 +173,21 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Waits until all are healthy; when the time is up, the story of those that aren't.
+    pub(super) fn recover(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        loop {
+            let round = self.look(false)?;
+            if round.values().all(|(verdict, _)| *verdict == Verdict::Ready) {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(story(&round, Some(time.as_secs())));
+            }
+            clock::sleep(PACE.1);
+        }
+    }
+
     /// Watches services that are healthy: they must stay so, without a restart. One bad moment is forgiven, two in a row are not.
     pub(super) fn stay(&mut self, time: Duration) -> Result<()> {
         self.settle = Duration::ZERO;

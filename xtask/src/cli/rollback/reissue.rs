@@ -111,15 +111,7 @@ fn waits(plan: &Plan, journal: &Journal) -> Answer {
     let text = format!("{} is {} with a higher version, committed and tagged here. It waits for its push: {}", plan.tag, plan.source, plan.push());
     let data = json!({ "state": "waits", "reissued": plan, "push": plan.push(), "resume": resume });
     let finding = Finding::warning("reissue-waits", format!("{} is not on the forge yet", plan.tag)).hint(plan.push()).hint(format!("then: {resume}"));
-    Answer::new(
-        &data,
-        View::Text(format!(
-            "{text}
-then: {resume}"
-        )),
-    )
-    .of_kind(Kind::Partial)
-    .found(vec![finding])
+    Answer::new(&data, View::Text(format!("{text}\nthen: {resume}"))).of_kind(Kind::Partial).found(vec![finding])
 }
 
 /// What the rollback before it did comes first.

@@ -13,5 +13,5 @@ pub mod services;
 mod undo;
 
 pub use plan::{Direction, Facts, Part, Plan, Wanted, bad_since, plan};
-pub use run::{Detail, Ground, JOURNAL, No, Outcome, allowed, begin, carry_out, facts, is_out_of_reach, pending, prepare};
+pub use run::{Detail, Ground, JOURNAL, Outcome, Refusal, allowed, begin, carry_out, facts, is_out_of_reach, pending, prepare};
 pub use undo::undone;

@@ -98,9 +98,9 @@ pub fn is_out_of_reach(error: &Error) -> bool {
     matches!(error.kind(), Kind::Unexpected | Kind::Partial)
 }
 
-/// What a forge's no means: wrong credentials, a repository that isn't there.
+/// What a forge's refusal means: wrong credentials, a repository that isn't there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum No {
+pub enum Refusal {
     /// The end, before anything is changed.
     Ends,
     /// The same as a forge that can't be reached: what is to be done here doesn't need it, or was begun and must not stay half done.
@@ -108,7 +108,7 @@ pub enum No {
 }
 
 /// Looks at what is live. A forge that can't be reached is a warning: the rest goes back all the same.
-pub fn facts(ground: &Ground<'_>, no: No) -> Result<Facts> {
+pub fn facts(ground: &Ground<'_>, refusal: Refusal) -> Result<Facts> {
     let app = match &ground.project.config.install {
         Some(target) => {
             let root = ground.project.path(&places::fill(&target.to)?);
@@ -124,7 +124,7 @@ pub fn facts(ground: &Ground<'_>, no: No) -> Result<Facts> {
             ground.events.warn(down(&error));
             None
         }
-        Some(Err(error)) if no == No::Waits => {
+        Some(Err(error)) if refusal == Refusal::Waits => {
             ground.events.warn(error.hints().iter().fold(down(&error), |finding, hint| finding.hint(hint)));
             None
         }

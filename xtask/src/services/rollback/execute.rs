@@ -22,7 +22,7 @@ use crate::{
         docker::{self, Container, Images},
         files, lock,
     },
-    kernel::{Error, Events, Kind, Result},
+    kernel::{Error, Events, Finding, Kind, Result},
     ledger::Journal,
     services::{
         ImageRef, Stack,
@@ -35,6 +35,9 @@ use crate::{
 
 /// How long everything must stay healthy where xtask.toml doesn't say, in seconds.
 const SOAK: u64 = 10;
+
+/// How long a service that was sick before has to recover, where its image stays.
+const RECOVERY: Duration = Duration::from_secs(15);
 
 /// The commands that `status` names while a switch is under way.
 #[derive(Clone, Copy, Debug)]
@@ -220,13 +223,28 @@ fn forward(project: &Project, journal: &mut Journal, detail: &mut Detail, held: 
     }
     let plan = &detail.plan;
     let stack = Stack::open(project)?;
-    start(&stack, plan, &plan.running, events)?;
+    let (must, sick) = plan.by_duty();
+    start(&stack, plan, &must, events)?;
     let running = stack.containers()?;
     prove(&running, plan, |change| &change.after)?;
     for (service, before) in held {
         same_content(service, before, &count(project, &running, service)?)?;
     }
-    soak(project, &stack, plan, events)
+    look_after(&stack, &sick, events);
+    soak(project, &stack, &must, events)
+}
+
+/// Those that were sick before, with an image that stays, get a moment to recover with the others. That they don't is told, and no reason to go back.
+fn look_after(stack: &Stack, sick: &[String], events: &Events) {
+    if sick.is_empty() {
+        return;
+    }
+    events.step(format!("seeing whether {} recovers", sick.join(", ")));
+    let recovered = Watch::begin(stack, sick).and_then(|mut watch| watch.recover(RECOVERY));
+    for finding in recovered.err().iter().flat_map(Error::found) {
+        let message = format!("it was so before, and is no reason to go back: {}", finding.message);
+        events.warn(Finding::warning("service-still-unhealthy", message).hint("`xtask services status`"));
+    }
 }
 
 /// Starts what ran; waits for those that can be expected to be healthy. A Compose that was killed leaves half a change: that is cleared first,
@@ -296,13 +314,13 @@ fn same_content(service: &str, before: &Counts, after: &Counts) -> Result<()> {
 }
 
 /// Healthy once is not healthy: it has to stay so for a while, without a restart.
-fn soak(project: &Project, stack: &Stack, plan: &Plan, events: &Events) -> Result<()> {
+fn soak(project: &Project, stack: &Stack, services: &[String], events: &Events) -> Result<()> {
     let seconds = project.config.services.as_ref().and_then(|services| services.soak).unwrap_or(SOAK);
-    if plan.running.is_empty() || seconds == 0 {
+    if services.is_empty() || seconds == 0 {
         return Ok(());
     }
     events.step(format!("watching for {seconds} s whether it stays healthy"));
-    Watch::begin(stack, &plan.running)?.stay(Duration::from_secs(seconds))
+    Watch::begin(stack, services)?.stay(Duration::from_secs(seconds))
 }
 
 fn finish(project: &Project, journal: Journal, detail: &Detail, seconds: u64) -> Result<Done> {

@@ -75,6 +75,12 @@ impl Plan {
         self.changes.is_empty()
     }
 
+    /// Services that run and must be healthy afterwards, and the others: those were sick before, and their image stays.
+    pub fn by_duty(&self) -> (Vec<String>, Vec<String>) {
+        let must = |service: &String| self.healthy.contains(service) || self.changes.iter().any(|change| change.service == *service);
+        self.running.iter().cloned().partition(must)
+    }
+
     /// The plan for a person, a line a step.
     pub fn text(&self) -> String {
         let mut lines = Vec::new();
